@@ -1,0 +1,51 @@
+/* Tenon: options, compilation and execution. */
+#ifndef TENON_EXEC_H
+#define TENON_EXEC_H
+
+#include "tenon/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Options by string key (src/session/options.def lists them). Thread-compatible. */
+typedef struct tn_options tn_options;
+TN_API TN_MUST_USE tn_error *tn_options_create(tn_context *context, tn_options **out_options);
+TN_API void tn_options_release(tn_options *options);
+/* Unknown keys and ill-formed values are errors; an unknown key's error suggests the nearest name. */
+TN_API TN_MUST_USE tn_error *tn_options_set(tn_options *options, const char *key, const char *value);
+/* The effective value as text; borrowed; NULL for an unknown key. */
+TN_API const char *tn_options_get(const tn_options *options, const char *key);
+
+/* A compiled graph. Immutable for its callers and thread-safe: any number of threads may run it at once. */
+typedef struct tn_executable tn_executable;
+
+/* Compiles `graph` (borrowed for the call, not changed) for the options' device. Symbolic dimensions are bound at run time: an
+ * executable specialises itself per binding at first use. `options` NULL = defaults. */
+TN_API TN_MUST_USE tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_executable **out_executable);
+TN_API void tn_executable_retain(tn_executable *executable);
+TN_API void tn_executable_release(tn_executable *executable);
+
+/* Runs. `inputs[i]` belongs to graph input i; dtype and shape are checked. `outputs[i]`: if NULL the library makes a tensor
+ * (owned by the caller after success); else the tensor is written, its dtype and shape must fit. On error nothing is returned. */
+TN_API TN_MUST_USE tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs,
+                                               tn_tensor **outputs, uint32_t n_outputs);
+
+/* Figures of the executable's most recent specialisation; all bytes unless said otherwise. */
+typedef struct tn_executable_stats {
+    size_t struct_size;
+    uint64_t arena_bytes;       /* planned arena */
+    uint64_t arena_lower_bound; /* largest live set */
+    uint64_t constant_bytes;    /* weights, packed ones included */
+    uint64_t code_bytes;
+    uint64_t flops;             /* multiply-adds counted as two, per call */
+    uint64_t compile_ns;
+    uint32_t n_kernels, n_calls, n_specialisations;
+    uint32_t from_cache; /* kernels whose code came from the disk cache */
+} tn_executable_stats;
+TN_API TN_MUST_USE tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats *out_stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

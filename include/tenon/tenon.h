@@ -1,0 +1,8 @@
+/* Tenon: the whole public ABI. */
+#ifndef TENON_TENON_H
+#define TENON_TENON_H
+#include "tenon/base.h"
+#include "tenon/exec.h"
+#include "tenon/graph.h"
+#include "tenon/onnx.h"
+#endif

@@ -1,0 +1,35 @@
+/* Devices: what compiles a graph whose shapes are all known, and runs the result. */
+#ifndef TN_DEVICE_DEVICE_H
+#define TN_DEVICE_DEVICE_H
+#include "op/op.h"
+#include "tenon/exec.h"
+
+/* Settings of one executable; filled by the session from its options. */
+typedef struct tn__device_config {
+    tn_context *context;
+    int32_t threads;            /* >= 1 */
+    const char *disabled_passes; /* comma-separated names, or NULL */
+    const char *cache_dir;      /* directory of the compiled-code cache, or NULL for none */
+    const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
+} tn__device_config;
+
+/* A compiled static graph. Each device embeds this as its first member. Immutable after compile. */
+typedef struct tn__artefact {
+    const struct tn__device_vtable *device;
+} tn__artefact;
+
+typedef struct tn__device_vtable {
+    const char *name;
+    /* Compiles `g`: every value's type is static (tn__type_is_static), no CONTROL op, no op with DATADEP set. `g` is borrowed for the
+     * call; the device copies (or retains tensors of) what it needs. */
+    tn_error *(*compile)(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact);
+    void (*destroy)(tn__artefact *artefact);
+    /* Thread-safe. in[i] and out[i] are dense tensors of exactly the types of the graph's inputs and outputs; out[] is to be written. */
+    tn_error *(*run)(const tn__artefact *artefact, tn_tensor *const *in, tn_tensor *const *out);
+    void (*get_stats)(const tn__artefact *artefact, tn_executable_stats *stats); /* adds to *stats */
+} tn__device_vtable;
+
+extern const tn__device_vtable tn__device_ref, tn__device_cpu, tn__device_null;
+/* The device of that name, or NULL. */
+const tn__device_vtable *tn__device_find(const char *name);
+#endif

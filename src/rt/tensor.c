@@ -1,0 +1,131 @@
+#include "rt/tensor.h"
+
+#include <inttypes.h>
+
+tn_error *tn__elements(const tn_context *c, const char *what, int32_t rank, const int64_t *dims, int64_t *out_elements) {
+    const tn_allocator *a = &c->allocator;
+    *out_elements = 0;
+    if (rank < 0 || (uint32_t)rank > c->limits.max_rank)
+        return TN__FAIL(a, LIMIT_EXCEEDED, "%s: rank %d is outside 0..%u", what, rank, c->limits.max_rank);
+    int64_t n = 1;
+    bool empty = false;
+    for (int32_t i = 0; i < rank; i++) {
+        if (dims[i] < 0) return TN__FAIL(a, INVALID_ARGUMENT, "%s: dimension %d is %" PRId64, what, i, dims[i]);
+        if (dims[i] == 0) empty = true;
+        else if (!tn__mul_i64(n, dims[i], &n) || (uint64_t)n > c->limits.max_elements)
+            return TN__FAIL(a, LIMIT_EXCEEDED, "%s: more than %" PRIu64 " elements (limit max_elements)", what,
+                            c->limits.max_elements);
+    }
+    *out_elements = empty ? 0 : n;
+    return NULL;
+}
+
+static tn_error *make(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims, tn_tensor **out_tensor) {
+    const tn_allocator *a = &c->allocator;
+    if (!tn_dtype_bits(dtype)) return TN__FAIL(a, INVALID_ARGUMENT, "tensor: unknown dtype %d", (int)dtype);
+    if (rank > 0 && !dims) return TN__FAIL(a, INVALID_ARGUMENT, "tensor: dims is NULL, rank %d", rank);
+    int64_t elements;
+    TN__TRY(tn__elements(c, "tensor", rank, dims, &elements));
+    size_t bytes = tn__dtype_bytes(dtype, elements);
+    if (bytes > c->limits.max_bytes)
+        return TN__FAIL(a, LIMIT_EXCEEDED, "tensor: %zu bytes, limit max_bytes is %" PRIu64, bytes, c->limits.max_bytes);
+    tn_tensor *t = tn__alloc_zero(a, sizeof *t + (size_t)rank * sizeof *t->dims);
+    if (!t) return tn__error_oom();
+    atomic_init(&t->references, 1);
+    tn_context_retain(c);
+    t->context = c;
+    t->dtype = dtype;
+    t->rank = rank;
+    t->elements = elements;
+    t->bytes = bytes;
+    if (rank) memcpy(t->dims, dims, (size_t)rank * sizeof *dims);
+    *out_tensor = t;
+    return NULL;
+}
+
+tn_error *tn__tensor_create_uninitialised(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims,
+                                          tn_tensor **out_tensor) {
+    *out_tensor = NULL;
+    tn_tensor *t;
+    TN__TRY(make(c, dtype, rank, dims, &t));
+    /* a whole vector beyond the end may be read (never used), so the tail of the last cache line belongs to us */
+    t->data = c->allocator.allocate(c->allocator.self, t->bytes + 64, 64);
+    if (!t->data) {
+        tn_tensor_release(t);
+        return tn__error_oom();
+    }
+    t->owns_data = true;
+    if (dtype == TN_DTYPE_string) memset(t->data, 0, t->bytes);
+    *out_tensor = t;
+    return NULL;
+}
+
+tn_error *tn_tensor_create(tn_context *context, tn_dtype dtype, int32_t rank, const int64_t *dims,
+                           tn_tensor **out_tensor) {
+    if (!context || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_create: NULL argument");
+    TN__TRY(tn__tensor_create_uninitialised(context, dtype, rank, dims, out_tensor));
+    memset((*out_tensor)->data, 0, (*out_tensor)->bytes);
+    return NULL;
+}
+
+tn_error *tn_tensor_create_borrowed(tn_context *context, tn_dtype dtype, int32_t rank, const int64_t *dims, void *data,
+                                    size_t bytes, void (*free_data)(void *, void *), void *free_self,
+                                    tn_tensor **out_tensor) {
+    if (!context || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_create_borrowed: NULL argument");
+    *out_tensor = NULL;
+    tn_tensor *t;
+    TN__TRY(make(context, dtype, rank, dims, &t));
+    if (bytes < t->bytes || (!data && t->bytes)) {
+        tn_error *e = TN__FAIL(&context->allocator, SHAPE_MISMATCH, "tensor: shape and dtype want %zu bytes, the buffer has %zu",
+                               t->bytes, data ? bytes : 0);
+        tn_tensor_release(t);
+        return e;
+    }
+    t->data = data;
+    t->free_data = free_data;
+    t->free_self = free_self;
+    *out_tensor = t;
+    return NULL;
+}
+
+static void release_base(void *base, void *data) {
+    (void)data;
+    tn_tensor_release(base);
+}
+
+tn_error *tn__tensor_create_view(tn_tensor *base, int32_t rank, const int64_t *dims, tn_tensor **out_tensor) {
+    TN__TRY(tn_tensor_create_borrowed(base->context, base->dtype, rank, dims, base->data, base->bytes, release_base, base,
+                                      out_tensor));
+    tn_tensor_retain(base);
+    return NULL;
+}
+
+bool tn__tensor_same_shape(const tn_tensor *a, const tn_tensor *b) {
+    return a->rank == b->rank && (!a->rank || !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims));
+}
+
+void tn_tensor_retain(tn_tensor *tensor) {
+    if (tensor) atomic_fetch_add_explicit(&tensor->references, 1, memory_order_relaxed);
+}
+
+void tn_tensor_release(tn_tensor *tensor) {
+    if (!tensor || atomic_fetch_sub_explicit(&tensor->references, 1, memory_order_acq_rel) != 1) return;
+    tn_context *c = tensor->context;
+    const tn_allocator *a = &c->allocator;
+    if (tensor->owns_data) {
+        if (tensor->dtype == TN_DTYPE_string)
+            for (int64_t i = 0; i < tensor->elements; i++) tn__strfree(a, ((char **)tensor->data)[i]);
+        a->deallocate(a->self, tensor->data, tensor->bytes + 64);
+    } else if (tensor->free_data) {
+        tensor->free_data(tensor->free_self, tensor->data);
+    }
+    tn__free(a, tensor, sizeof *tensor + (size_t)tensor->rank * sizeof *tensor->dims);
+    tn_context_release(c);
+}
+
+tn_dtype tn_tensor_get_dtype(const tn_tensor *tensor) { return tensor->dtype; }
+int32_t tn_tensor_get_rank(const tn_tensor *tensor) { return tensor->rank; }
+const int64_t *tn_tensor_get_dims(const tn_tensor *tensor) { return tensor->dims; }
+void *tn_tensor_get_data(const tn_tensor *tensor) { return tensor->data; }
+size_t tn_tensor_get_bytes(const tn_tensor *tensor) { return tensor->bytes; }
+int64_t tn_tensor_get_elements(const tn_tensor *tensor) { return tensor->elements; }
