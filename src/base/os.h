@@ -1,0 +1,28 @@
+/* The operating system: files, mappings, time, threads. The only door to it; os_posix.c is the only file behind the door. */
+#ifndef TN_BASE_OS_H
+#define TN_BASE_OS_H
+#include "base/alloc.h"
+
+/* ---- files --------------------------------------------------------------------------------------------------- */
+
+/* Maps a regular file of at most `max_bytes` bytes, read-only and private. An empty file gives *out_data NULL and *out_bytes 0. */
+tn_error *tn__os_map_file(const tn_allocator *a, const char *path, uint64_t max_bytes, const void **out_data,
+                          size_t *out_bytes);
+void tn__os_unmap(const void *data, size_t bytes); /* NULL is allowed */
+/* Maps `location`, a relative path below `folder`. Refuses absolute paths, `..`, symbolic links in any component, files with
+ * more than one hard link and whatever is not a regular file. Works on opened descriptors: what was checked is what is mapped. */
+tn_error *tn__os_map_below(const tn_allocator *a, const char *folder, const char *location, uint64_t max_bytes,
+                           const void **out_data, size_t *out_bytes);
+/* Reads a whole file of at most `max_bytes` bytes; free *out_data with tn__free(a, data, bytes + 1). Zero-terminated. */
+tn_error *tn__os_read_file(const tn_allocator *a, const char *path, uint64_t max_bytes, char **out_data, size_t *out_bytes);
+/* Writes a whole file: it appears with these bytes or not at all (temporary name in the same folder, fsync, rename). */
+typedef struct tn__os_span {
+    const void *data;
+    size_t bytes;
+} tn__os_span;
+tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans);
+
+/* ---- time ---------------------------------------------------------------------------------------------------- */
+
+uint64_t tn__os_now_ns(void); /* monotonic clock */
+#endif
