@@ -1,0 +1,62 @@
+#include "base/os_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+_Static_assert(sizeof(pthread_mutex_t) <= sizeof(tn__os_mutex), "room for a mutex");
+_Static_assert(sizeof(pthread_cond_t) <= sizeof(tn__os_condition), "room for a condition");
+_Static_assert(sizeof(pthread_t) <= sizeof(tn__os_thread), "room for a thread");
+
+static pthread_mutex_t *mutex_of(tn__os_mutex *m) { return (pthread_mutex_t *)(void *)m->room; }
+static pthread_cond_t *condition_of(tn__os_condition *c) { return (pthread_cond_t *)(void *)c->room; }
+
+bool tn__os_mutex_init(tn__os_mutex *m) { return pthread_mutex_init(mutex_of(m), NULL) == 0; }
+void tn__os_mutex_deinit(tn__os_mutex *m) { (void)pthread_mutex_destroy(mutex_of(m)); }
+void tn__os_mutex_lock(tn__os_mutex *m) { (void)pthread_mutex_lock(mutex_of(m)); }
+void tn__os_mutex_unlock(tn__os_mutex *m) { (void)pthread_mutex_unlock(mutex_of(m)); }
+
+bool tn__os_condition_init(tn__os_condition *c) { return pthread_cond_init(condition_of(c), NULL) == 0; }
+void tn__os_condition_deinit(tn__os_condition *c) { (void)pthread_cond_destroy(condition_of(c)); }
+void tn__os_condition_wait(tn__os_condition *c, tn__os_mutex *m) { (void)pthread_cond_wait(condition_of(c), mutex_of(m)); }
+void tn__os_condition_signal(tn__os_condition *c) { (void)pthread_cond_signal(condition_of(c)); }
+void tn__os_condition_broadcast(tn__os_condition *c) { (void)pthread_cond_broadcast(condition_of(c)); }
+
+/* pthread's entry has another type than ours; the pair travels through the heap and dies in the new thread. */
+typedef struct start_record {
+    void (*body)(void *self);
+    void *self;
+} start_record;
+
+static void *thread_entry(void *argument) {
+    start_record record = *(start_record *)argument;
+    free(argument);
+    record.body(record.self);
+    return NULL;
+}
+
+bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self) {
+    start_record *record = malloc(sizeof *record);
+    if (!record) return false;
+    *record = (start_record){body, self};
+    if (pthread_create((pthread_t *)(void *)t->room, NULL, thread_entry, record) == 0) return true;
+    free(record);
+    return false;
+}
+
+void tn__os_thread_join(tn__os_thread *t) { (void)pthread_join(*(pthread_t *)(void *)t->room, NULL); }
+
+int32_t tn__os_processor_count(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1; /* more than 1024 processors: the caller sets the number */
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+uint64_t tn__os_clock_ns(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}

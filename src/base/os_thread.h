@@ -1,0 +1,44 @@
+/* Threads, locks, the monotonic clock: the operating system's part of the thread pool. */
+#ifndef TN_BASE_OS_THREAD_H
+#define TN_BASE_OS_THREAD_H
+#include "base/error.h"
+
+/* Room for the system's own objects; os_posix_thread.c asserts that they fit. */
+typedef struct tn__os_mutex {
+    _Alignas(16) unsigned char room[64];
+} tn__os_mutex;
+typedef struct tn__os_condition {
+    _Alignas(16) unsigned char room[64];
+} tn__os_condition;
+typedef struct tn__os_thread {
+    _Alignas(16) unsigned char room[16];
+} tn__os_thread;
+
+bool tn__os_mutex_init(tn__os_mutex *m); /* false: the system has no more of them */
+void tn__os_mutex_deinit(tn__os_mutex *m);
+void tn__os_mutex_lock(tn__os_mutex *m);
+void tn__os_mutex_unlock(tn__os_mutex *m);
+
+bool tn__os_condition_init(tn__os_condition *c);
+void tn__os_condition_deinit(tn__os_condition *c);
+void tn__os_condition_wait(tn__os_condition *c, tn__os_mutex *m); /* may wake without reason */
+void tn__os_condition_signal(tn__os_condition *c);
+void tn__os_condition_broadcast(tn__os_condition *c);
+
+bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self); /* false: no thread was made */
+void tn__os_thread_join(tn__os_thread *t);
+
+/* Processors this process may run on, at least 1. */
+int32_t tn__os_processor_count(void);
+/* Nanoseconds of a clock that never goes back. */
+uint64_t tn__os_clock_ns(void);
+
+/* A hint to the processor that this is a spin loop. */
+static inline void tn__os_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+#endif
