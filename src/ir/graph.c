@@ -226,7 +226,7 @@ static tn_error *add_node(tn_graph *g, tn__op op, const tn_value *in, uint32_t n
     for (uint32_t i = 0; i < n_in; i++) /* in[] may point into operands: read before the push can move it */
     {
         tn_value v = in[i];
-        if (in >= g->operands.data && in < g->operands.data + g->operands.count) {
+        if (g->operands.count && in >= g->operands.data && in < g->operands.data + g->operands.count) {
             size_t at = (size_t)(in - g->operands.data);
             if (!TN__PUSH(a, &g->operands, v)) return tn__error_oom();
             in = g->operands.data + at;
