@@ -32,4 +32,6 @@ typedef struct tn__device_vtable {
 extern const tn__device_vtable tn__device_ref, tn__device_cpu, tn__device_null;
 /* The device of that name, or NULL. */
 const tn__device_vtable *tn__device_find(const char *name);
+/* Copies the elements of `src` into `dst`, which has the same dtype and shape; strings are duplicated. */
+tn_error *tn__tensor_assign(tn_tensor *dst, const tn_tensor *src);
 #endif

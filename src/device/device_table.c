@@ -1,0 +1,29 @@
+/* The devices this build has, by name. */
+#include "device/device.h"
+
+/* Absent until src/device/cpu is part of the build; its address is NULL then. */
+extern const tn__device_vtable tn__device_cpu __attribute__((weak));
+
+const tn__device_vtable *tn__device_find(const char *name) {
+    const tn__device_vtable *devices[] = {&tn__device_cpu, &tn__device_ref, &tn__device_null};
+    for (size_t i = 0; name && i < sizeof devices / sizeof *devices; i++)
+        if (devices[i] && !strcmp(devices[i]->name, name)) return devices[i];
+    return NULL;
+}
+
+tn_error *tn__tensor_assign(tn_tensor *dst, const tn_tensor *src) {
+    const tn_allocator *a = &dst->context->allocator;
+    if (dst == src || dst->data == src->data) return NULL;
+    if (dst->dtype != TN_DTYPE_string) {
+        if (dst->bytes) memcpy(dst->data, src->data, dst->bytes);
+        return NULL;
+    }
+    char **to = dst->data, *const *from = src->data;
+    for (int64_t i = 0; i < dst->elements; i++) {
+        char *copy = from[i] ? tn__strdup(a, from[i]) : NULL;
+        if (from[i] && !copy) return tn__error_oom();
+        if (dst->owns_data) tn__strfree(a, to[i]); /* texts in a borrowed buffer are its owner's */
+        to[i] = copy;
+    }
+    return NULL;
+}

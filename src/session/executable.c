@@ -1,0 +1,487 @@
+/* Executables: a graph, and the programs made of it so far, keyed by shapes and by the values that decide shapes. */
+#include "session/session.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef enum entry_state { ENTRY_BUILDING, ENTRY_READY, ENTRY_FAILED } entry_state;
+
+/* One specialisation. The list and every running user hold a reference, so an evicted one survives its users. */
+typedef struct entry {
+    unsigned references; /* under the mutex */
+    struct entry *next;
+    uint64_t used; /* clock of the last use */
+    uint64_t hash;
+    int64_t *key;
+    size_t n_key;
+    entry_state state;
+    bool linked; /* in the list */
+    tn_error *error;
+    tn__program *program;
+    uint64_t compile_ns;
+} entry;
+
+/* Where a symbol occurs first. */
+typedef struct symbol_home {
+    uint32_t input;
+    int32_t axis; /* -1: nowhere */
+} symbol_home;
+
+struct tn_executable {
+    atomic_uint references;
+    tn__settings *settings;
+    tn_graph *graph;
+    tn__arena arena; /* the arrays */
+    uint8_t *kinds;  /* per input, TN__VALUE_* */
+    bool *is_static; /* per input */
+    tn_tensor **pinned; /* per input, or NULL */
+    symbol_home *homes; /* per symbol */
+    bool varying, is_fixed; /* fixed: one specialisation for ever */
+    uint32_t level;
+    entry *fixed; /* made at tn_compile; borrowed from the list, never evicted */
+    pthread_mutex_t mutex;
+    pthread_cond_t built;
+    entry *entries;
+    entry *recent; /* borrowed */
+    uint32_t n_entries;
+    uint64_t clock;
+};
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    return timespec_get(&t, TIME_UTC) ? (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec : 0;
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------ */
+
+void tn__settings_release(tn__settings *s) {
+    if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
+    tn_context *c = s->context;
+    tn__arena_deinit(&s->arena);
+    tn__free(&c->allocator, s, sizeof *s);
+    tn_context_release(c);
+}
+
+static tn_error *settings_create(tn_context *context, const tn_options *o, tn__settings **out) {
+    const tn_allocator *a = &context->allocator;
+    const char *name = o->values[TN__OPTION_device];
+    const tn__device_vtable *device = tn__device_find(name);
+    if (!device) return TN__FAIL(a, UNSUPPORTED, "device '%s' is not part of this build", name);
+    tn__settings *s = tn__alloc_zero(a, sizeof *s);
+    if (!s) return tn__error_oom();
+    atomic_init(&s->references, 1);
+    s->context = context;
+    tn_context_retain(context);
+    tn__arena_init(&s->arena, a);
+    s->device = device;
+    s->max_specialisations = (uint32_t)tn__options_int(o, TN__OPTION_max_specialisations);
+    int64_t threads = tn__options_int(o, TN__OPTION_threads);
+    if (!threads) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        threads = cores < 1 ? 1 : cores > 1024 ? 1024 : cores;
+    }
+    const char *passes = o->values[TN__OPTION_passes_off], *cpu = o->values[TN__OPTION_cpu];
+    const char *dir = o->values[TN__OPTION_cache_dir];
+    if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
+    if (!strcmp(cpu, "host")) cpu = "";
+    s->config = (tn__device_config){context, (int32_t)threads, NULL, NULL, NULL};
+    bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
+              (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
+              (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
+    if (!ok) {
+        tn__settings_release(s);
+        return tn__error_oom();
+    }
+    *out = s;
+    return NULL;
+}
+
+/* ---- making and freeing -------------------------------------------------------------------------------------- */
+
+static void entry_free(const tn_allocator *a, entry *x) {
+    if (x->program) tn__program_destroy(x->program);
+    tn_error_destroy(x->error);
+    tn__free(a, x->key, x->n_key * sizeof *x->key);
+    tn__free(a, x, sizeof *x);
+}
+
+void tn_executable_retain(tn_executable *executable) {
+    if (executable) atomic_fetch_add_explicit(&executable->references, 1, memory_order_relaxed);
+}
+
+void tn_executable_release(tn_executable *e) {
+    if (!e || atomic_fetch_sub_explicit(&e->references, 1, memory_order_acq_rel) != 1) return;
+    tn__settings *s = e->settings;
+    const tn_allocator *a = &s->context->allocator;
+    for (entry *x = e->entries, *next; x; x = next) {
+        next = x->next;
+        entry_free(a, x);
+    }
+    for (size_t i = 0; e->pinned && i < e->graph->inputs.count; i++) tn_tensor_release(e->pinned[i]);
+    pthread_cond_destroy(&e->built);
+    pthread_mutex_destroy(&e->mutex);
+    tn__arena_deinit(&e->arena);
+    tn_graph_release(e->graph);
+    tn__free(a, e, sizeof *e);
+    tn__settings_release(s);
+}
+
+static tn_error *describe_inputs(tn_executable *e, const bool *varying, tn_tensor *const *pinned) {
+    const tn_graph *g = e->graph;
+    size_t n = g->inputs.count;
+    e->kinds = TN__ARENA_ARRAY(&e->arena, uint8_t, n + 1);
+    e->is_static = TN__ARENA_ARRAY(&e->arena, bool, n + 1);
+    e->homes = TN__ARENA_ARRAY(&e->arena, symbol_home, g->symbols.count + 1);
+    if (pinned) e->pinned = TN__ARENA_ARRAY(&e->arena, tn_tensor *, n + 1);
+    if (!e->kinds || !e->is_static || !e->homes || (pinned && !e->pinned)) return tn__error_oom();
+    TN__TRY(tn__value_inputs(g, varying, e->kinds));
+    for (size_t i = 0; i < g->symbols.count; i++) e->homes[i].axis = -1;
+    e->is_fixed = true;
+    for (uint32_t i = 0; i < n; i++) {
+        const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
+        e->is_static[i] = tn__type_is_static(t);
+        for (int32_t d = 0; d < t->rank; d++) {
+            if (t->dims[d] >= TN_DIM_UNKNOWN) continue;
+            symbol_home *home = &e->homes[TN_DIM_UNKNOWN - 1 - t->dims[d]];
+            if (home->axis < 0) *home = (symbol_home){i, d};
+        }
+        if (pinned && pinned[i]) {
+            tn_tensor_retain(e->pinned[i] = pinned[i]);
+            e->kinds[i] = TN__VALUE_NONE;
+        }
+        if (varying && varying[i]) e->varying = true;
+        if (!e->is_static[i] || e->kinds[i]) e->is_fixed = false;
+    }
+    return NULL;
+}
+
+tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, const bool *varying, tn_tensor *const *pinned,
+                                      uint32_t level, tn_executable **out_executable) {
+    *out_executable = NULL;
+    const tn_allocator *a = &settings->context->allocator;
+    if (level > TN__MAX_LEVELS)
+        return TN__FAIL(a, LIMIT_EXCEEDED, "more than %d nested bodies and steps that depend on data", TN__MAX_LEVELS);
+    TN__TRY(tn_graph_check(graph));
+    tn_executable *e = tn__alloc_zero(a, sizeof *e);
+    if (!e) return tn__error_oom();
+    atomic_init(&e->references, 1);
+    e->settings = tn__settings_retain(settings);
+    e->graph = graph;
+    tn__graph_retain(graph);
+    tn__arena_init(&e->arena, a);
+    e->level = level;
+    pthread_mutex_init(&e->mutex, NULL);
+    pthread_cond_init(&e->built, NULL);
+    tn_error *error = describe_inputs(e, varying, pinned);
+    if (error) tn_executable_release(e);
+    else *out_executable = e;
+    return error;
+}
+
+/* ---- checking inputs ----------------------------------------------------------------------------------------- */
+
+static tn_error *wrong_input(const tn_executable *e, uint32_t i, const tn_tensor *x, tn_error_code code) {
+    const tn_graph *g = e->graph;
+    char found[200], wanted[200];
+    tn__type type = {x->dtype, x->rank, x->dims};
+    return tn__error_make(&g->context->allocator, code, __FILE__, __LINE__, "input %u '%s': found %s, wanted %s", i,
+                          g->inputs.data[i].name, tn__type_text(g, &type, found, sizeof found),
+                          tn__type_text(g, tn__type_of(g, g->inputs.data[i].value), wanted, sizeof wanted));
+}
+
+static tn_error *check_inputs(const tn_executable *e, tn_tensor *const *inputs) {
+    const tn_graph *g = e->graph;
+    for (uint32_t i = 0; i < g->inputs.count; i++) {
+        const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
+        const tn_tensor *x = inputs[i];
+        if (!x) return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "input %u '%s' is NULL", i, g->inputs.data[i].name);
+        if (x->dtype != t->dtype) return wrong_input(e, i, x, TN_ERROR_TYPE_MISMATCH);
+        if (t->rank < 0) continue;
+        if (x->rank != t->rank) return wrong_input(e, i, x, TN_ERROR_SHAPE_MISMATCH);
+        for (int32_t d = 0; d < t->rank; d++) {
+            int64_t wanted = t->dims[d];
+            if (wanted == TN_DIM_UNKNOWN) continue;
+            if (wanted < 0) {
+                symbol_home home = e->homes[TN_DIM_UNKNOWN - 1 - wanted];
+                int64_t bound = inputs[home.input]->dims[home.axis];
+                if (x->dims[d] != bound)
+                    return TN__FAIL(&g->context->allocator, SHAPE_MISMATCH,
+                                    "input %u '%s': dimension %d is %" PRId64 ", but %s is %" PRId64 " in input '%s'", i,
+                                    g->inputs.data[i].name, d, x->dims[d], tn_graph_get_symbol_name(g, wanted), bound,
+                                    g->inputs.data[home.input].name);
+            } else if (x->dims[d] != wanted) {
+                return wrong_input(e, i, x, TN_ERROR_SHAPE_MISMATCH);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- finding or making a specialisation ---------------------------------------------------------------------- */
+
+/* Input i's value takes part in the key. */
+static bool by_value(const tn_executable *e, size_t i, const tn_tensor *x) {
+    return (e->kinds[i] & TN__VALUE_SLICE && x->elements <= TN__SLICE_ELEMENTS) ||
+           (e->kinds[i] & TN__VALUE_DIRECT && x->elements <= TN__DIRECT_ELEMENTS);
+}
+
+/*  key: per input that is not static: rank, dims    per input by value: its bytes, padded to whole words */
+static size_t key_words(const tn_executable *e, tn_tensor *const *inputs) {
+    size_t n = 0;
+    for (size_t i = 0; i < e->graph->inputs.count; i++) {
+        if (!e->is_static[i]) n += 1 + (size_t)inputs[i]->rank;
+        if (by_value(e, i, inputs[i])) n += (inputs[i]->bytes + 7) / 8;
+    }
+    return n;
+}
+
+static void key_fill(const tn_executable *e, tn_tensor *const *inputs, int64_t *key) {
+    for (size_t i = 0; i < e->graph->inputs.count; i++) {
+        const tn_tensor *x = inputs[i];
+        if (!e->is_static[i]) {
+            *key++ = x->rank;
+            for (int32_t d = 0; d < x->rank; d++) *key++ = x->dims[d];
+        }
+        if (by_value(e, i, x)) {
+            size_t words = (x->bytes + 7) / 8;
+            if (!words) continue;
+            key[words - 1] = 0;
+            memcpy(key, x->data, x->bytes);
+            key += words;
+        }
+    }
+}
+
+static uint64_t key_hash(const int64_t *key, size_t n) {
+    uint64_t h = 1469598103934665603u ^ n;
+    for (size_t i = 0; i < n; i++) h = (h ^ (uint64_t)key[i]) * 0x9e3779b97f4a7c15u, h ^= h >> 29;
+    return h;
+}
+
+static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
+    const tn_graph *g = e->graph;
+    const tn_allocator *a = &g->context->allocator;
+    size_t n = g->inputs.count + 1;
+    uint64_t start = now_ns();
+    tn_tensor **values = tn__alloc_zero(a, n * sizeof *values);
+    if (!values) return tn__error_oom();
+    tn_error *error = NULL;
+    for (size_t i = 0; !error && i < g->inputs.count; i++) {
+        if (e->pinned && e->pinned[i]) {
+            tn_tensor_retain(values[i] = e->pinned[i]);
+        } else if (by_value(e, i, inputs[i])) { /* the caller may change its tensor after the call */
+            error = tn__tensor_create_uninitialised(g->context, inputs[i]->dtype, inputs[i]->rank, inputs[i]->dims, &values[i]);
+            if (!error) error = tn__tensor_assign(values[i], inputs[i]);
+        }
+    }
+    tn_graph *s = NULL;
+    if (!error) error = tn__specialise(g, (const tn_tensor *const *)inputs, values, &s);
+    if (!error) error = tn__program_create(e->settings, s, e->varying, e->level, &x->program);
+    for (size_t i = 0; i < g->inputs.count; i++) tn_tensor_release(values[i]);
+    tn__free(a, values, n * sizeof *values);
+    x->compile_ns = now_ns() - start;
+    return error;
+}
+
+static void unlink_entry(tn_executable *e, entry *x) {
+    for (entry **p = &e->entries; *p; p = &(*p)->next)
+        if (*p == x) {
+            *p = x->next;
+            e->n_entries--;
+            x->linked = false;
+            if (e->recent == x) e->recent = NULL;
+            x->references--;
+            return;
+        }
+}
+
+/* With the mutex held; frees outside of it are not needed: nobody waits for an entry without references. */
+static void drop_reference(tn_executable *e, entry *x) {
+    if (--x->references == 0) entry_free(&e->settings->context->allocator, x);
+}
+
+static void evict(tn_executable *e) {
+    while (e->n_entries > e->settings->max_specialisations) {
+        entry *oldest = NULL;
+        for (entry *x = e->entries; x; x = x->next)
+            if (x->state == ENTRY_READY && x != e->fixed && (!oldest || x->used < oldest->used)) oldest = x;
+        if (!oldest) return;
+        oldest->references++;
+        unlink_entry(e, oldest);
+        drop_reference(e, oldest);
+    }
+}
+
+/* The entry for these inputs, with a reference for the caller. */
+static tn_error *acquire(tn_executable *e, tn_tensor *const *inputs, entry **out_entry) {
+    const tn_allocator *a = &e->settings->context->allocator;
+    int64_t stack[128], *key = stack;
+    size_t n = key_words(e, inputs);
+    if (n > 128 && !(key = tn__alloc(a, n * sizeof *key))) return tn__error_oom();
+    key_fill(e, inputs, key);
+    uint64_t hash = key_hash(key, n);
+    tn_error *error = NULL;
+    pthread_mutex_lock(&e->mutex);
+    entry *x = e->entries;
+    while (x && !(x->hash == hash && x->n_key == n && (!n || !memcmp(x->key, key, n * sizeof *key)))) x = x->next;
+    if (x) {
+        x->references++;
+        while (x->state == ENTRY_BUILDING) pthread_cond_wait(&e->built, &e->mutex);
+    } else if (!(x = tn__alloc_zero(a, sizeof *x)) || !(x->key = tn__alloc(a, n * sizeof *key))) {
+        tn__free(a, x, sizeof *x);
+        error = tn__error_oom();
+        x = NULL;
+    } else {
+        if (n) memcpy(x->key, key, n * sizeof *key);
+        x->n_key = n;
+        x->hash = hash;
+        x->references = 2;
+        x->linked = true;
+        x->next = e->entries;
+        e->entries = x;
+        e->n_entries++;
+        pthread_mutex_unlock(&e->mutex);
+        tn_error *failed = build(e, inputs, x);
+        pthread_mutex_lock(&e->mutex);
+        x->error = failed;
+        x->state = failed ? ENTRY_FAILED : ENTRY_READY;
+        x->used = ++e->clock;
+        if (failed) unlink_entry(e, x); /* the next call tries again */
+        else evict(e);
+        pthread_cond_broadcast(&e->built);
+    }
+    if (x) {
+        x->used = ++e->clock;
+        if (x->state == ENTRY_FAILED) {
+            error = tn__error_copy(x->error);
+            drop_reference(e, x);
+            x = NULL;
+        } else if (x->linked) {
+            e->recent = x;
+        }
+    }
+    pthread_mutex_unlock(&e->mutex);
+    if (key != stack) tn__free(a, key, n * sizeof *key);
+    *out_entry = x;
+    return error;
+}
+
+static void release_entry(tn_executable *e, entry *x) {
+    pthread_mutex_lock(&e->mutex);
+    drop_reference(e, x);
+    pthread_mutex_unlock(&e->mutex);
+}
+
+/* ---- the public face ----------------------------------------------------------------------------------------- */
+
+tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs, tn_tensor **outputs,
+                            uint32_t n_outputs) {
+    if (!executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_run: executable is NULL");
+    const tn_graph *g = executable->graph;
+    if (n_inputs != g->inputs.count || n_outputs != g->outputs.count || (n_inputs && !inputs) || (n_outputs && !outputs))
+        return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT,
+                        "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name, inputs ? n_inputs : 0,
+                        outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
+    TN__TRY(check_inputs(executable, inputs));
+    if (executable->fixed) return tn__program_run(executable->fixed->program, inputs, outputs);
+    entry *x;
+    TN__TRY(acquire(executable, inputs, &x));
+    tn_error *e = tn__program_run(x->program, inputs, outputs);
+    release_entry(executable, x);
+    return e;
+}
+
+/* A private copy: the caller's graph may grow after tn_compile. Sub-graphs belong to their graph and are shared. */
+static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
+    *out = NULL;
+    TN__TRY(tn_graph_check(g));
+    tn_graph *c;
+    TN__TRY(tn__graph_create(g->context, g->hooks, g->name, &c));
+    tn__arena arena;
+    tn__arena_init(&arena, &g->context->allocator);
+    tn_value *map = TN__ARENA_ARRAY(&arena, tn_value, g->values.count);
+    tn_error *e = map ? NULL : tn__error_oom();
+    for (size_t i = 0; !e && i < g->symbols.count; i++) tn_graph_symbol(c, g->symbols.data[i]); /* same order, same dims */
+    for (size_t i = 0; !e && i < g->inputs.count; i++) {
+        const tn__port *p = &g->inputs.data[i];
+        const tn__type *t = tn__type_of(g, p->value);
+        map[p->value.id] = tn_graph_input(c, p->name, t->dtype, t->rank, t->dims);
+    }
+    for (size_t i = 0; !e && !c->error && i < g->nodes.count; i++) {
+        const tn__node *n = &g->nodes.data[i];
+        tn_value v = tn__graph_copy_node(c, g, n, map);
+        for (uint32_t k = 0; k < n->n_out; k++) map[n->first_out + k] = tn_value_output(v, k);
+    }
+    for (size_t i = 0; !e && i < g->outputs.count; i++) tn_graph_output(c, g->outputs.data[i].name, map[g->outputs.data[i].value.id]);
+    if (!e) e = tn_graph_check(c);
+    tn__arena_deinit(&arena);
+    if (e) tn_graph_release(c);
+    else *out = c;
+    return e;
+}
+
+/* Specialises now, on tensors that have only types. */
+static tn_error *specialise_now(tn_executable *e) {
+    const tn_graph *g = e->graph;
+    const tn_allocator *a = &g->context->allocator;
+    size_t n = g->inputs.count + 1;
+    tn_tensor **types = tn__alloc_zero(a, n * sizeof *types);
+    if (!types) return tn__error_oom();
+    tn_error *error = NULL;
+    for (size_t i = 0; !error && i < g->inputs.count; i++) {
+        static char nothing[1];
+        const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
+        error = tn_tensor_create_borrowed(g->context, t->dtype, t->rank, t->dims, nothing, SIZE_MAX, NULL, NULL, &types[i]);
+    }
+    if (!error) error = acquire(e, types, &e->fixed);
+    if (!error) e->fixed->references--; /* stays in the list as long as the executable lives */
+    for (size_t i = 0; i < g->inputs.count; i++) tn_tensor_release(types[i]);
+    tn__free(a, types, n * sizeof *types);
+    return error;
+}
+
+tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_executable **out_executable) {
+    if (!graph || !out_executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_compile: NULL argument");
+    *out_executable = NULL;
+    tn_options *defaults = NULL;
+    if (!options) TN__TRY(tn_options_create(graph->context, &defaults));
+    tn__settings *settings = NULL;
+    tn_graph *copy = NULL;
+    tn_executable *executable = NULL;
+    tn_error *e = settings_create(graph->context, options ? options : defaults, &settings);
+    if (!e) e = copy_graph(graph, &copy);
+    if (!e) e = tn__executable_create_child(settings, copy, NULL, NULL, 0, &executable);
+    if (!e && executable->is_fixed) e = specialise_now(executable);
+    tn_options_release(defaults);
+    tn_graph_release(copy);
+    tn__settings_release(settings);
+    if (e) tn_executable_release(executable);
+    else *out_executable = executable;
+    return e;
+}
+
+void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {
+    pthread_mutex_lock(&e->mutex);
+    entry *x = e->recent;
+    if (x) x->references++;
+    pthread_mutex_unlock(&e->mutex);
+    if (!x) return;
+    tn__program_add_stats(x->program, stats);
+    stats->compile_ns += x->compile_ns;
+    release_entry(e, x);
+}
+
+tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats *out_stats) {
+    if (!executable || !out_stats || out_stats->struct_size < sizeof(size_t))
+        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_stats: NULL argument, or struct_size is not set");
+    tn_executable_stats stats = {.struct_size = out_stats->struct_size};
+    tn__executable_add_stats(executable, &stats);
+    pthread_mutex_lock(&executable->mutex);
+    stats.n_specialisations = executable->n_entries;
+    pthread_mutex_unlock(&executable->mutex);
+    memcpy(out_stats, &stats, stats.struct_size < sizeof stats ? stats.struct_size : sizeof stats);
+    return NULL;
+}

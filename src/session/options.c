@@ -1,0 +1,127 @@
+/* Options by string key: validation against the table, and the nearest name for a key that does not exist. */
+#include "session/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+const tn__option_info tn__option_infos[TN__OPTION_COUNT] = {
+#define TN_OPTION(name, type, default_, low, high, choices, help) \
+    [TN__OPTION_##name] = {#name, TN__OPTION_TYPE_##type, default_, low, high, choices, help},
+#include "session/options.def"
+};
+
+static char *default_cache_dir(const tn_allocator *a) {
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    tn__text t;
+    tn__text_init(&t, a);
+    if (xdg && *xdg) tn__text_addf(&t, "%s/tenon", xdg);
+    else if (home && *home) tn__text_addf(&t, "%s/.cache/tenon", home);
+    else tn__text_add(&t, ""); /* nowhere to keep anything: same as cache=off */
+    return tn__text_take(&t);
+}
+
+tn_error *tn_options_create(tn_context *context, tn_options **out_options) {
+    if (!context || !out_options) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_create: NULL argument");
+    *out_options = NULL;
+    const tn_allocator *a = &context->allocator;
+    tn_options *o = tn__alloc_zero(a, sizeof *o);
+    if (!o) return tn__error_oom();
+    o->context = context;
+    tn_context_retain(context);
+    for (int i = 0; i < TN__OPTION_COUNT; i++) {
+        const char *text = tn__option_infos[i].default_text;
+        o->values[i] = text ? tn__strdup(a, text) : default_cache_dir(a);
+        if (!o->values[i]) {
+            tn_options_release(o);
+            return tn__error_oom();
+        }
+    }
+    *out_options = o;
+    return NULL;
+}
+
+void tn_options_release(tn_options *options) {
+    if (!options) return;
+    tn_context *c = options->context;
+    for (int i = 0; i < TN__OPTION_COUNT; i++) tn__strfree(&c->allocator, options->values[i]);
+    tn__free(&c->allocator, options, sizeof *options);
+    tn_context_release(c);
+}
+
+static int find(const char *key) {
+    for (int i = 0; i < TN__OPTION_COUNT; i++)
+        if (!strcmp(tn__option_infos[i].name, key)) return i;
+    return -1;
+}
+
+/* Levenshtein distance of texts below 64 characters; longer ones count as far. */
+static size_t edit_distance(const char *x, const char *y) {
+    enum { MOST = 64 };
+    size_t n = strlen(x), m = strlen(y), row[MOST + 1];
+    if (n > MOST || m > MOST) return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t change = corner + (x[i - 1] != y[j - 1]), insert = row[j - 1] + 1, drop = row[j] + 1;
+            corner = row[j];
+            row[j] = change < insert ? change : insert;
+            if (drop < row[j]) row[j] = drop;
+        }
+    }
+    return row[m];
+}
+
+static tn_error *unknown_key(const tn_allocator *a, const char *key) {
+    int best = 0;
+    size_t least = SIZE_MAX;
+    for (int i = 0; i < TN__OPTION_COUNT; i++) {
+        size_t d = edit_distance(key, tn__option_infos[i].name);
+        if (d < least) least = d, best = i;
+    }
+    if (least == SIZE_MAX) return TN__FAIL(a, NOT_FOUND, "there is no option of that name");
+    return TN__FAIL(a, NOT_FOUND, "there is no option '%s'; the nearest is '%s'", key, tn__option_infos[best].name);
+}
+
+static bool is_choice(const char *choices, const char *value) {
+    size_t n = strlen(value);
+    for (const char *c = choices; n && c; c = strchr(c, '|'), c = c ? c + 1 : NULL)
+        if (!strncmp(c, value, n) && (c[n] == '|' || !c[n])) return true;
+    return false;
+}
+
+static tn_error *check_value(const tn_allocator *a, const tn__option_info *o, const char *value) {
+    if (o->type == TN__OPTION_TYPE_CHOICE && !is_choice(o->choices, value))
+        return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted %s", o->name, value, o->choices);
+    if (o->type == TN__OPTION_TYPE_INT) {
+        char *end;
+        errno = 0;
+        long long x = strtoll(value, &end, 10);
+        if (errno || end == value || *end || x < o->low || x > o->high)
+            return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted a number from %" PRId64 " to %" PRId64, o->name,
+                            value, o->low, o->high);
+    }
+    return NULL;
+}
+
+tn_error *tn_options_set(tn_options *options, const char *key, const char *value) {
+    if (!options || !key || !value) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_set: NULL argument");
+    const tn_allocator *a = &options->context->allocator;
+    int i = find(key);
+    if (i < 0) return unknown_key(a, key);
+    TN__TRY(check_value(a, &tn__option_infos[i], value));
+    char *copy = tn__strdup(a, value);
+    if (!copy) return tn__error_oom();
+    tn__strfree(a, options->values[i]);
+    options->values[i] = copy;
+    return NULL;
+}
+
+const char *tn_options_get(const tn_options *options, const char *key) {
+    int i = options && key ? find(key) : -1;
+    return i < 0 ? NULL : options->values[i];
+}
+
+int64_t tn__options_int(const tn_options *options, tn__option option) { return strtoll(options->values[option], NULL, 10); }

@@ -1,0 +1,79 @@
+/* What the files of the session share.
+ *
+ *   tn_executable (executable.c)  a graph + the programs made of it so far, by shapes and values
+ *     -> specialise.c             graph x shapes x values -> graph with static types, folded
+ *     -> tn__program (plan.c)     that graph cut into a compiled segment, steps done by the session, and the rest,
+ *          -> control.c             which is an executable again; bodies of if, loop and scan are executables too */
+#ifndef TN_SESSION_SESSION_H
+#define TN_SESSION_SESSION_H
+#include "device/device.h"
+#include "session/options.h"
+
+/* Settings of an executable and all its children. Immutable, reference-counted. */
+typedef struct tn__settings {
+    atomic_uint references;
+    tn_context *context; /* retained */
+    const tn__device_vtable *device;
+    tn__device_config config; /* texts in `arena` */
+    tn__arena arena;
+    uint32_t max_specialisations;
+} tn__settings;
+
+typedef struct tn__program tn__program;
+
+/* How the value of a graph input takes part in specialisation. */
+enum {
+    TN__VALUE_NONE = 0,
+    TN__VALUE_SLICE = 1,  /* feeds a computation of shapes: constant if it has at most TN__SLICE_ELEMENTS */
+    TN__VALUE_DIRECT = 2  /* is itself an operand whose value decides a shape: at most TN__DIRECT_ELEMENTS */
+};
+enum { TN__SLICE_ELEMENTS = 64, TN__DIRECT_ELEMENTS = 4096 };
+/* Nested bodies and late-bound rests; each level costs C stack at run time. */
+enum { TN__MAX_LEVELS = 1000 };
+
+/* ---- executable.c: executables inside executables ---- */
+
+/* Retains `graph`, which must not change any more. varying (NULL: none) per input: its value differs from call to call, so it is only
+ * specialised on where nothing else helps; pinned (NULL: none) per input: its constant value, or NULL. Compiles at first run. */
+tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, const bool *varying, tn_tensor *const *pinned,
+                                      uint32_t level, tn_executable **out_executable);
+void tn__executable_add_stats(tn_executable *executable, tn_executable_stats *stats);
+
+/* ---- specialise.c ---- */
+
+/* Fills out_kinds (TN__VALUE_*) per graph input. */
+tn_error *tn__value_inputs(const tn_graph *g, const bool *varying, uint8_t *out_kinds);
+/* The operator moves or generates elements, so evaluating it by the reference costs little more than compiling it would. */
+bool tn__op_is_light(tn__op op);
+/* An op that computes with shapes: cheap on a few numbers. */
+bool tn__op_is_scalar_work(tn__op op);
+/* `g` with input i of the type of types[i]; values[i], if not NULL, becomes a constant (retained). Only live nodes; inputs keep
+ * their positions. What still is not static depends on run-time values. */
+tn_error *tn__specialise(const tn_graph *g, const tn_tensor *const *types, tn_tensor *const *values, tn_graph **out_graph);
+/* The part of `s` made of keep[node] nodes and the constants they need. Dimensions that are not sizes become unknown. */
+tn_error *tn__extract(const tn_graph *s, const bool *keep, const tn_value *in, uint32_t n_in, const tn__port *out, uint32_t n_out,
+                      tn_graph **out_graph);
+/* Live values of g, per value id, in `arena`. */
+bool *tn__live_values(const tn_graph *g, tn__arena *arena);
+
+/* ---- plan.c ---- */
+
+/* Plans and compiles `s` (from tn__specialise; taken: always released by this or by the program). */
+tn_error *tn__program_create(tn__settings *settings, tn_graph *s, bool varying, uint32_t level, tn__program **out_program);
+void tn__program_destroy(tn__program *program);
+/* Thread-safe. outputs[k] NULL: made; on error everything made is released and NULL again. */
+tn_error *tn__program_run(const tn__program *program, tn_tensor *const *inputs, tn_tensor **outputs);
+void tn__program_add_stats(const tn__program *program, tn_executable_stats *stats);
+
+/* ---- control.c ---- */
+
+/* Runs an if, loop or scan node. bodies: [then, else] or [body]. All results are new tensors, or an error and none. */
+tn_error *tn__control_run(tn_context *context, const tn__node *node, tn_executable *const *bodies, tn_tensor *const *in,
+                          tn_tensor **out);
+
+void tn__settings_release(tn__settings *settings);
+static inline tn__settings *tn__settings_retain(tn__settings *s) {
+    atomic_fetch_add_explicit(&s->references, 1, memory_order_relaxed);
+    return s;
+}
+#endif
