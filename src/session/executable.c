@@ -2,10 +2,7 @@
 #include "session/session.h"
 
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <time.h>
-#include <unistd.h>
+#include "base/os_thread.h"
 
 typedef enum entry_state { ENTRY_BUILDING, ENTRY_READY, ENTRY_FAILED } entry_state;
 
@@ -42,18 +39,13 @@ struct tn_executable {
     bool varying, is_fixed; /* fixed: one specialisation for ever */
     uint32_t level;
     entry *fixed; /* made at tn_compile; borrowed from the list, never evicted */
-    pthread_mutex_t mutex;
-    pthread_cond_t built;
+    tn__os_mutex mutex;
+    tn__os_condition built;
     entry *entries;
     entry *recent; /* borrowed */
     uint32_t n_entries;
     uint64_t clock;
 };
-
-static uint64_t now_ns(void) {
-    struct timespec t;
-    return timespec_get(&t, TIME_UTC) ? (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec : 0;
-}
 
 /* ---- settings ------------------------------------------------------------------------------------------------ */
 
@@ -79,10 +71,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     s->device = device;
     s->max_specialisations = (uint32_t)tn__options_int(o, TN__OPTION_max_specialisations);
     int64_t threads = tn__options_int(o, TN__OPTION_threads);
-    if (!threads) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        threads = cores < 1 ? 1 : cores > 1024 ? 1024 : cores;
-    }
+    if (!threads) threads = tn__os_processor_count();
     const char *passes = o->values[TN__OPTION_passes_off], *cpu = o->values[TN__OPTION_cpu];
     const char *dir = o->values[TN__OPTION_cache_dir];
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
@@ -121,8 +110,8 @@ void tn_executable_release(tn_executable *e) {
         entry_free(a, x);
     }
     for (size_t i = 0; e->pinned && i < e->graph->inputs.count; i++) tn_tensor_release(e->pinned[i]);
-    pthread_cond_destroy(&e->built);
-    pthread_mutex_destroy(&e->mutex);
+    tn__os_condition_deinit(&e->built);
+    tn__os_mutex_deinit(&e->mutex);
     tn__arena_deinit(&e->arena);
     tn_graph_release(e->graph);
     tn__free(a, e, sizeof *e);
@@ -167,14 +156,18 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
     TN__TRY(tn_graph_check(graph));
     tn_executable *e = tn__alloc_zero(a, sizeof *e);
     if (!e) return tn__error_oom();
+    bool has_mutex = tn__os_mutex_init(&e->mutex);
+    if (!has_mutex || !tn__os_condition_init(&e->built)) {
+        if (has_mutex) tn__os_mutex_deinit(&e->mutex);
+        tn__free(a, e, sizeof *e);
+        return TN__FAIL(a, OUT_OF_MEMORY, "the system has no more locks");
+    }
     atomic_init(&e->references, 1);
     e->settings = tn__settings_retain(settings);
     e->graph = graph;
     tn__graph_retain(graph);
     tn__arena_init(&e->arena, a);
     e->level = level;
-    pthread_mutex_init(&e->mutex, NULL);
-    pthread_cond_init(&e->built, NULL);
     tn_error *error = describe_inputs(e, varying, pinned);
     if (error) tn_executable_release(e);
     else *out_executable = e;
@@ -265,7 +258,7 @@ static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
     const tn_graph *g = e->graph;
     const tn_allocator *a = &g->context->allocator;
     size_t n = g->inputs.count + 1;
-    uint64_t start = now_ns();
+    uint64_t start = tn__os_clock_ns();
     tn_tensor **values = tn__alloc_zero(a, n * sizeof *values);
     if (!values) return tn__error_oom();
     tn_error *error = NULL;
@@ -282,7 +275,7 @@ static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
     if (!error) error = tn__program_create(e->settings, s, e->varying, e->level, &x->program);
     for (size_t i = 0; i < g->inputs.count; i++) tn_tensor_release(values[i]);
     tn__free(a, values, n * sizeof *values);
-    x->compile_ns = now_ns() - start;
+    x->compile_ns = tn__os_clock_ns() - start;
     return error;
 }
 
@@ -324,12 +317,12 @@ static tn_error *acquire(tn_executable *e, tn_tensor *const *inputs, entry **out
     key_fill(e, inputs, key);
     uint64_t hash = key_hash(key, n);
     tn_error *error = NULL;
-    pthread_mutex_lock(&e->mutex);
+    tn__os_mutex_lock(&e->mutex);
     entry *x = e->entries;
     while (x && !(x->hash == hash && x->n_key == n && (!n || !memcmp(x->key, key, n * sizeof *key)))) x = x->next;
     if (x) {
         x->references++;
-        while (x->state == ENTRY_BUILDING) pthread_cond_wait(&e->built, &e->mutex);
+        while (x->state == ENTRY_BUILDING) tn__os_condition_wait(&e->built, &e->mutex);
     } else if (!(x = tn__alloc_zero(a, sizeof *x)) || !(x->key = tn__alloc(a, n * sizeof *key))) {
         tn__free(a, x, sizeof *x);
         error = tn__error_oom();
@@ -343,15 +336,15 @@ static tn_error *acquire(tn_executable *e, tn_tensor *const *inputs, entry **out
         x->next = e->entries;
         e->entries = x;
         e->n_entries++;
-        pthread_mutex_unlock(&e->mutex);
+        tn__os_mutex_unlock(&e->mutex);
         tn_error *failed = build(e, inputs, x);
-        pthread_mutex_lock(&e->mutex);
+        tn__os_mutex_lock(&e->mutex);
         x->error = failed;
         x->state = failed ? ENTRY_FAILED : ENTRY_READY;
         x->used = ++e->clock;
         if (failed) unlink_entry(e, x); /* the next call tries again */
         else evict(e);
-        pthread_cond_broadcast(&e->built);
+        tn__os_condition_broadcast(&e->built);
     }
     if (x) {
         x->used = ++e->clock;
@@ -363,16 +356,16 @@ static tn_error *acquire(tn_executable *e, tn_tensor *const *inputs, entry **out
             e->recent = x;
         }
     }
-    pthread_mutex_unlock(&e->mutex);
+    tn__os_mutex_unlock(&e->mutex);
     if (key != stack) tn__free(a, key, n * sizeof *key);
     *out_entry = x;
     return error;
 }
 
 static void release_entry(tn_executable *e, entry *x) {
-    pthread_mutex_lock(&e->mutex);
+    tn__os_mutex_lock(&e->mutex);
     drop_reference(e, x);
-    pthread_mutex_unlock(&e->mutex);
+    tn__os_mutex_unlock(&e->mutex);
 }
 
 /* ---- the public face ----------------------------------------------------------------------------------------- */
@@ -464,10 +457,10 @@ tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_execut
 }
 
 void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {
-    pthread_mutex_lock(&e->mutex);
+    tn__os_mutex_lock(&e->mutex);
     entry *x = e->recent;
     if (x) x->references++;
-    pthread_mutex_unlock(&e->mutex);
+    tn__os_mutex_unlock(&e->mutex);
     if (!x) return;
     tn__program_add_stats(x->program, stats);
     stats->compile_ns += x->compile_ns;
@@ -479,9 +472,9 @@ tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats
         return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_stats: NULL argument, or struct_size is not set");
     tn_executable_stats stats = {.struct_size = out_stats->struct_size};
     tn__executable_add_stats(executable, &stats);
-    pthread_mutex_lock(&executable->mutex);
+    tn__os_mutex_lock(&executable->mutex);
     stats.n_specialisations = executable->n_entries;
-    pthread_mutex_unlock(&executable->mutex);
+    tn__os_mutex_unlock(&executable->mutex);
     memcpy(out_stats, &stats, stats.struct_size < sizeof stats ? stats.struct_size : sizeof stats);
     return NULL;
 }
