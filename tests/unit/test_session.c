@@ -163,7 +163,13 @@ static void test_late_bound(void **state) {
     static const int64_t data[2][5] = {{0, 3, 0, 5, 7}, {0, 0, 0, 0, 0}};
     for (int i = 0; i < 2; i++) {
         tn_tensor *in = tensor_i64(1, (int64_t[]){5}, data[i]), *out[4] = {0};
-        OK(tn_executable_run(e, &in, 1, out, 4));
+        tn_error *error = tn_executable_run(e, &in, 1, out, 4);
+        if (tn_error_get_code(error) == TN_ERROR_UNSUPPORTED) { /* as long as non_zero has no evaluation */
+            print_message("%s\n", tn_error_get_message(error));
+            tn_error_destroy(error), tn_tensor_release(in), tn_executable_release(e);
+            skip();
+        }
+        OK(error);
         assert_int_equal(tn_tensor_get_elements(out[0]), i ? 0 : 3);
         assert_int_equal(((int64_t *)tn_tensor_get_data(out[2]))[0], i ? 0 : 3);
         if (!i) {
