@@ -89,7 +89,7 @@ tn_error *tn__infer_compress(tn__infer *c) {
 
 tn_error *tn__infer_non_zero(tn__infer *c) {
     TN__TRY(unknown(c, 0, TN_DTYPE_i64, 2));
-    if (c->types[0].rank >= 0) ((int64_t *)c->out[0].dims)[0] = c->types[0].rank ? c->types[0].rank : 1; /* a scalar counts as [x] */
+    if (c->types[0].rank >= 0) ((int64_t *)c->out[0].dims)[0] = c->types[0].rank; /* 0 for a scalar, unlike numpy */
     return NULL;
 }
 
