@@ -1,0 +1,137 @@
+/* Argument parsing and the help text, both from a verb's option table. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cli_texts_free(cli_texts *t) {
+    free(t->items);
+    *t = (cli_texts){0};
+}
+
+static void texts_add(cli_texts *t, const char *text) {
+    t->items = cli_realloc(t->items, (t->count + 1) * sizeof *t->items);
+    t->items[t->count++] = text;
+}
+
+bool cli_parse_count(const char *text, int64_t *out) {
+    char *end;
+    errno = 0;
+    long long x = strtoll(text, &end, 10);
+    if (!*text || *end || errno || x < 0) return false;
+    *out = x;
+    return true;
+}
+
+bool cli_parse_real(const char *text, double *out) {
+    char *end;
+    errno = 0;
+    double x = strtod(text, &end);
+    if (!*text || *end || errno) return false;
+    *out = x;
+    return true;
+}
+
+/* Edit distance with a row of at most 64 characters; longer texts are never near. */
+static size_t distance(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b), row[65];
+    if (n > 64 || m > 64) return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+const char *cli_nearest(const char *text, const char *const *names, size_t n) {
+    const char *best = NULL;
+    size_t best_distance = strlen(text) / 3 + 2;
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(text, names[i]);
+        if (d < best_distance) {
+            best_distance = d;
+            best = names[i];
+        }
+    }
+    return best;
+}
+
+static void print_help(const cli_verb *verb, const cli_option *options) {
+    printf("tenon %s: %s\n\nusage: tenon %s%s%s [options]\n\noptions:\n", verb->name, verb->summary, verb->name,
+           *verb->operands ? " " : "", verb->operands);
+    for (const cli_option *o = options; o->name; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("  %-24s %s\n", left, o->help);
+    }
+    printf("  %-24s %s\n", "--help", "print this");
+}
+
+static int unknown_option(const cli_verb *verb, const cli_option *options, const char *name) {
+    const char *names[64] = {"help"};
+    size_t n = 1;
+    for (const cli_option *o = options; o->name && n < 64; o++) names[n++] = o->name;
+    const char *near = cli_nearest(name, names, n);
+    if (near) return cli_usage("%s: unknown option --%s; did you mean --%s?", verb->name, name, near);
+    return cli_usage("%s: unknown option --%s; see `tenon %s --help`", verb->name, name, verb->name);
+}
+
+int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **argv, cli_texts *operands) {
+    bool only_operands = false;
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        if (only_operands || arg[0] != '-' || !arg[1]) {
+            texts_add(operands, arg);
+            continue;
+        }
+        if (!strcmp(arg, "--")) {
+            only_operands = true;
+            continue;
+        }
+        if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
+            print_help(verb, options);
+            return CLI_OK;
+        }
+        if (arg[1] != '-') return cli_usage("%s: unknown option %s; options begin with --", verb->name, arg);
+        char name[64];
+        size_t length = strcspn(arg + 2, "=");
+        snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), arg + 2);
+        const char *value = arg[2 + length] == '=' ? arg + 3 + length : NULL;
+        const cli_option *o = options;
+        while (o->name && strcmp(o->name, name)) o++;
+        if (!o->name) return unknown_option(verb, options, name);
+        if (o->kind == CLI_FLAG) {
+            if (value) return cli_usage("%s: --%s takes no value", verb->name, name);
+            *(bool *)o->target = true;
+            continue;
+        }
+        if (!value) {
+            if (i + 1 >= argc) return cli_usage("%s: --%s wants a value %s", verb->name, name, o->value);
+            value = argv[++i];
+        }
+        switch (o->kind) {
+        case CLI_TEXT: *(const char **)o->target = value; break;
+        case CLI_TEXTS: texts_add(o->target, value); break;
+        case CLI_COUNT:
+            if (!cli_parse_count(value, o->target))
+                return cli_usage("%s: --%s wants a whole number, found '%s'", verb->name, name, value);
+            break;
+        case CLI_REAL:
+            if (!cli_parse_real(value, o->target) || !(*(double *)o->target >= 0))
+                return cli_usage("%s: --%s wants a number of at least 0, found '%s'", verb->name, name, value);
+            break;
+        case CLI_FLAG: break;
+        }
+    }
+    return -1;
+}

@@ -1,0 +1,91 @@
+/* What the verbs of the command-line tool share: the verb table, argument parsing, messages, and loading models.
+ *
+ * Exit codes: 0 done, 1 failed (one line `tenon: ...` on stderr), 2 wrong use. Unlike the library, the tool may print and exit. */
+#ifndef TENON_TOOL_CLI_H
+#define TENON_TOOL_CLI_H
+#include <jansson.h>
+#include "tenon/tenon.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* ---- verbs --------------------------------------------------------------------------------------------------- */
+
+typedef struct cli_verb {
+    const char *name;
+    const char *operands; /* for the usage line */
+    const char *summary;  /* one line */
+    int (*run)(const struct cli_verb *verb, int argc, char **argv); /* argv without program and verb */
+} cli_verb;
+
+/*        verb         operands            summary */
+#define CLI_VERBS(V)                                                                                              \
+    V(test_onnx, "test-onnx", "DIR...",     "run the ONNX backend tests found below folders")                     \
+    V(version,   "version",   "",           "print the version")
+
+#define CLI_DECLARE(id, name, operands, summary) int cli_cmd_##id(const cli_verb *verb, int argc, char **argv);
+CLI_VERBS(CLI_DECLARE)
+#undef CLI_DECLARE
+
+/* ---- arguments ----------------------------------------------------------------------------------------------- */
+
+typedef struct cli_texts {
+    const char **items; /* owned array of borrowed texts */
+    size_t count;
+} cli_texts;
+void cli_texts_free(cli_texts *t);
+
+typedef enum cli_kind {
+    CLI_FLAG,  /* bool */
+    CLI_TEXT,  /* const char * */
+    CLI_COUNT, /* int64_t, >= 0 */
+    CLI_REAL,  /* double, >= 0 */
+    CLI_TEXTS  /* cli_texts; may be repeated */
+} cli_kind;
+
+typedef struct cli_option {
+    const char *name; /* without dashes */
+    cli_kind kind;
+    void *target;      /* keeps its value when the option is absent */
+    const char *value; /* what stands for the value in the help; NULL for flags */
+    const char *help;
+} cli_option;
+
+/* Fills the targets and `operands` (first freed by the caller with cli_texts_free). `options` ends with a zero row. Returns -1
+ * to go on, else the exit code: --help was answered (0) or the arguments are wrong (2, said on stderr). */
+int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **argv, cli_texts *operands);
+/* Number from text, whole text only. */
+bool cli_parse_count(const char *text, int64_t *out);
+bool cli_parse_real(const char *text, double *out);
+/* The name of `names` nearest to `text`, NULL if none is near. */
+const char *cli_nearest(const char *text, const char *const *names, size_t n);
+
+/* ---- messages ------------------------------------------------------------------------------------------------ */
+
+int cli_fail(const char *format, ...) TN_PRINTF(1, 2);  /* prints `tenon: ...`, returns CLI_FAILED */
+int cli_usage(const char *format, ...) TN_PRINTF(1, 2); /* prints `tenon: ...`, returns CLI_USAGE */
+int cli_fail_error(tn_error *e);                        /* likewise with the error's text; frees it */
+void cli_progress(const char *format, ...) TN_PRINTF(1, 2); /* replaces the progress line; only on a terminal */
+void cli_progress_end(void);
+void cli_print_json(json_t *value); /* to stdout, takes the reference */
+/* Memory that is there: the tool ends with a message when there is none. */
+void *cli_alloc(size_t bytes); /* zeroed */
+void *cli_realloc(void *memory, size_t bytes);
+char *cli_printf(const char *format, ...) TN_PRINTF(1, 2); /* free() */
+uint64_t cli_now_ns(void); /* monotonic */
+
+/* ---- library ------------------------------------------------------------------------------------------------- */
+
+/* What verbs that execute a model have in common. */
+typedef struct cli_target {
+    const char *device; /* NULL: the library's default */
+    int64_t threads;    /* 0: default */
+    cli_texts settings; /* KEY=VALUE of the library's options */
+} cli_target;
+#define CLI_TARGET_OPTIONS(t)                                                                          \
+    {"device", CLI_TEXT, &(t)->device, "NAME", "device to run on: cpu or ref (the slow reference)"},   \
+    {"threads", CLI_COUNT, &(t)->threads, "N", "threads to use (default: the machine's cores)"},       \
+    {"set", CLI_TEXTS, &(t)->settings, "KEY=VALUE", "an option of the library; may be repeated"}
+
+tn_error *cli_context_create(tn_context **out_context);
+tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_options **out_options);
+#endif
