@@ -20,6 +20,7 @@ typedef struct cli_verb {
 /*        verb         operands            summary */
 #define CLI_VERBS(V)                                                                                              \
     V(test_onnx, "test-onnx", "DIR...",     "run the ONNX backend tests found below folders")                     \
+    V(run,       "run",       "MODEL",      "run a model once and print its outputs")                             \
     V(version,   "version",   "",           "print the version")
 
 #define CLI_DECLARE(id, name, operands, summary) int cli_cmd_##id(const cli_verb *verb, int argc, char **argv);
@@ -67,6 +68,7 @@ int cli_fail_error(tn_error *e);                        /* likewise with the err
 void cli_progress(const char *format, ...) TN_PRINTF(1, 2); /* replaces the progress line; only on a terminal */
 void cli_progress_end(void);
 void cli_print_json(json_t *value); /* to stdout, takes the reference */
+json_t *cli_json_real(double x);     /* null for NaN and infinity, which JSON does not know */
 /* Memory that is there: the tool ends with a message when there is none. */
 void *cli_alloc(size_t bytes); /* zeroed */
 void *cli_realloc(void *memory, size_t bytes);

@@ -1,6 +1,7 @@
 /* Messages, the progress line, JSON output, memory and time for the tool, and its context and options. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,8 @@ void cli_print_json(json_t *value) {
     putchar('\n');
     json_decref(value);
 }
+
+json_t *cli_json_real(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 static void *no_memory(void) {
     cli_fail("out of memory");
