@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/dtype.h"
+#include "base/error.h"
 #include "compare.h"
 #include "inputs.h"
 #include "npy.h"
