@@ -21,6 +21,7 @@ typedef struct cli_verb {
 #define CLI_VERBS(V)                                                                                              \
     V(test_onnx, "test-onnx", "DIR...",     "run the ONNX backend tests found below folders")                     \
     V(run,       "run",       "MODEL",      "run a model once and print its outputs")                             \
+    V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \
     V(version,   "version",   "",           "print the version")
 
 #define CLI_DECLARE(id, name, operands, summary) int cli_cmd_##id(const cli_verb *verb, int argc, char **argv);

@@ -255,8 +255,8 @@ tn_error *cli_inputs_make(tn_context *context, const tn_graph *graph, const cli_
             e = TN__FAIL(&context->allocator, INVALID_ARGUMENT, "--dim wants NAME=N, found '%s'", spec->dims.items[i]);
     }
     for (size_t i = 0; !e && i < spec->inputs.count; i++) {
-        uint32_t index;
-        const char *source;
+        uint32_t index = 0;
+        const char *source = "";
         e = match_input(context, graph, spec->inputs.items[i], &index, &source);
         if (e) break;
         if (tensors[index]) e = TN__FAIL(&context->allocator, INVALID_ARGUMENT, "input '%s' is given twice", tn_graph_get_input_name(graph, index));
