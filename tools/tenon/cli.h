@@ -21,6 +21,9 @@ typedef struct cli_verb {
 #define CLI_VERBS(V)                                                                                              \
     V(test_onnx, "test-onnx", "DIR...",     "run the ONNX backend tests found below folders")                     \
     V(run,       "run",       "MODEL",      "run a model once and print its outputs")                             \
+    V(show,      "show",      "MODEL",      "print a model's graph as text, dot, SVG or JSON")                    \
+    V(diff,      "diff",      "MODEL",      "compare every value of a model on two devices")                      \
+    V(bench,     "bench",     "MODEL...",   "time models")                                                        \
     V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \
     V(version,   "version",   "",           "print the version")
 
@@ -91,4 +94,6 @@ typedef struct cli_target {
 
 tn_error *cli_context_create(tn_context **out_context);
 tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_options **out_options);
+/* A graph from an ONNX file, or from the text form (a file that begins with "graph"). */
+tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph);
 #endif

@@ -168,7 +168,7 @@ static tn_error *run_model(tn_context *context, const char *path, const run_sett
     tn_executable *executable = NULL;
     tn_tensor **in = NULL, **out = NULL;
     tn_error *e = cli_options_create(context, &s->target, &options);
-    if (!e) e = tn_onnx_load_file(context, path, &graph);
+    if (!e) e = cli_graph_load(context, path, &graph);
     if (!e) e = cli_inputs_make(context, graph, &s->inputs, &in);
     cli_progress("compiling %s", path);
     if (!e) e = tn_compile(graph, options, &executable);

@@ -1,4 +1,4 @@
-/* Messages, the progress line, JSON output, memory and time for the tool, and its context and options. */
+/* Messages, the progress line, JSON output, memory and time for the tool. */
 #include "cli.h"
 
 #include <math.h>
@@ -99,40 +99,4 @@ uint64_t cli_now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void log_line(void *self, tn_log_level level, const char *message) {
-    if (level <= TN_LOG_WARN) cli_fail("%s", message);
-}
-
-tn_error *cli_context_create(tn_context **out_context) {
-    tn_context_options options = {.struct_size = sizeof options, .log = log_line};
-    return tn_context_create(&options, out_context);
-}
-
-static tn_error *set_all(tn_options *options, const cli_target *target) {
-    tn_error *e = target->device ? tn_options_set(options, "device", target->device) : NULL;
-    if (!e && target->threads) {
-        char text[32];
-        snprintf(text, sizeof text, "%lld", (long long)target->threads);
-        e = tn_options_set(options, "threads", text);
-    }
-    for (size_t i = 0; !e && i < target->settings.count; i++) {
-        const char *setting = target->settings.items[i], *equals = strchr(setting, '=');
-        char *key = cli_printf("%.*s", (int)(equals ? equals - setting : (long)strlen(setting)), setting);
-        e = tn_options_set(options, key, equals ? equals + 1 : "");
-        free(key);
-    }
-    return e;
-}
-
-tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_options **out_options) {
-    tn_options *options;
-    *out_options = NULL;
-    tn_error *e = tn_options_create(context, &options);
-    if (e) return e;
-    e = set_all(options, target);
-    if (e) tn_options_release(options);
-    else *out_options = options;
-    return e;
 }

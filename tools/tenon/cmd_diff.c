@@ -1,0 +1,205 @@
+/* tenon diff: every value of a model on two devices; names the first node that goes wrong, and the worst.
+ *
+ * The values are made graph outputs, a chunk at a time, so that memory stays bounded; the graph's own outputs come first, alone,
+ * because extra outputs keep a device from fusing what it would fuse without them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "inputs.h"
+#include "ir/graph.h"
+
+typedef struct diff_settings {
+    cli_target target, against;
+    cli_inputs inputs;
+    cli_tolerance tolerance;
+    bool json, bisect;
+} diff_settings;
+
+typedef struct finding {
+    tn_value value;
+    cli_difference difference;
+} finding;
+
+typedef struct report {
+    finding *findings; /* per compared value, in node order within a chunk */
+    size_t count, n_wrong;
+} report;
+
+enum { CHUNK_VALUES = 4096 };
+#define CHUNK_BYTES ((uint64_t)512 << 20) /* on each of the two devices */
+
+/* ---- one comparison ------------------------------------------------------------------------------------------ */
+
+static tn_error *run_on(tn_context *c, const tn_graph *g, const cli_target *target, tn_tensor **in, tn_tensor **out) {
+    tn_options *o;
+    tn_executable *x = NULL;
+    tn_error *e = cli_options_create(c, target, &o);
+    if (e) return e;
+    e = tn_compile(g, o, &x);
+    if (!e) e = tn_executable_run(x, in, tn_graph_get_input_count(g), out, tn_graph_get_output_count(g));
+    if (x) tn_executable_release(x);
+    tn_options_release(o);
+    return e ? tn__error_prefix(e, "on %s", target->device) : NULL;
+}
+
+/* Compares the present outputs of `g` and appends the findings. */
+static tn_error *compare_outputs(tn_context *c, const tn_graph *g, const diff_settings *s, tn_tensor **in, report *r) {
+    uint32_t n = tn_graph_get_output_count(g);
+    tn_tensor **found = cli_alloc(n * sizeof *found), **wanted = cli_alloc(n * sizeof *wanted);
+    tn_error *e = run_on(c, g, &s->against, in, wanted);
+    if (!e) e = run_on(c, g, &s->target, in, found);
+    if (!e) r->findings = cli_realloc(r->findings, (r->count + n) * sizeof *r->findings);
+    for (uint32_t i = 0; !e && i < n; i++) {
+        finding *f = &r->findings[r->count++];
+        f->value = tn_graph_get_output(g, i);
+        cli_compare(found[i], wanted[i], &s->tolerance, &f->difference);
+        r->n_wrong += !f->difference.ok;
+    }
+    cli_tensors_release(found, n);
+    cli_tensors_release(wanted, n);
+    return e;
+}
+
+/* ---- all values ---------------------------------------------------------------------------------------------- */
+
+static uint64_t value_bytes(const tn_graph *g, tn_value v) {
+    const tn__type *t = tn__type_of(g, v);
+    return tn__type_is_static(t) ? (uint64_t)tn__dtype_bytes(t->dtype, tn__type_elements(t)) : 1u << 20;
+}
+
+static tn_error *compare_values(tn_context *c, tn_graph *g, const diff_settings *s, tn_tensor **in, report *r) {
+    for (uint32_t node = 0; node < g->nodes.count;) {
+        uint64_t bytes = 0;
+        uint32_t first = node;
+        g->outputs.count = 0;
+        for (; node < g->nodes.count && bytes < CHUNK_BYTES && g->outputs.count < CHUNK_VALUES; node++) {
+            const tn__node n = g->nodes.data[node];
+            for (uint32_t k = 0; k < n.n_out; k++) {
+                tn_value v = tn__out(&n, k);
+                if (tn__type_of(g, v)->dtype == TN_DTYPE_NONE || tn__constant_of(g, v)) continue;
+                char name[32];
+                snprintf(name, sizeof name, "value%" PRIu32, v.id);
+                bytes += value_bytes(g, v);
+                tn_graph_output(g, name, v);
+            }
+        }
+        if (!g->outputs.count) continue;
+        cli_progress("nodes %" PRIu32 " to %" PRIu32 " of %zu", first, node - 1, g->nodes.count);
+        tn_error *e = tn_graph_check(g);
+        if (!e) e = compare_outputs(c, g, s, in, r);
+        if (e) return e;
+    }
+    return NULL;
+}
+
+/* ---- reporting ----------------------------------------------------------------------------------------------- */
+
+static char *describe(const tn_graph *g, tn_value v) {
+    char type[300];
+    const tn__node *n = tn__node_of(g, v);
+    const char *name = n && n->name ? n->name : g->values.data[v.id].name;
+    cli_type_text(g, v, type, sizeof type);
+    if (!n) return cli_printf("input %%%" PRIu32 " %s", v.id, type);
+    return cli_printf("node %" PRIu32 " %s%s%s%s, value %%%" PRIu32 " %s", g->values.data[v.id].node, tn__op_infos[n->op].name,
+                      name ? " '" : "", name ? name : "", name ? "'" : "", v.id, type);
+}
+
+static void print_finding(const char *what, const tn_graph *g, const finding *f) {
+    char *text = describe(g, f->value);
+    printf("%s: %s\n  max abs %.4g, max rel %.4g, max ulp %.4g%s%s\n", what, text, f->difference.max_abs, f->difference.max_rel,
+           f->difference.max_ulp, f->difference.ok ? "" : "; ", f->difference.reason);
+    free(text);
+}
+
+static json_t *finding_json(const tn_graph *g, const finding *f) {
+    char *text = describe(g, f->value);
+    json_t *o = json_pack("{sI ss sb so so so ss}", "value", (json_int_t)f->value.id, "what", text, "ok", f->difference.ok, "max_abs",
+                          cli_json_real(f->difference.max_abs), "max_rel", cli_json_real(f->difference.max_rel), "max_ulp",
+                          cli_json_real(f->difference.max_ulp), "reason", f->difference.reason);
+    free(text);
+    return o ? o : json_null();
+}
+
+static void print_report(const tn_graph *g, const diff_settings *s, size_t n_own, const report *r) {
+    const finding *first = NULL, *worst = NULL;
+    for (size_t i = 0; i < r->count; i++) {
+        const finding *f = &r->findings[i];
+        if (!f->difference.ok && !first && i >= n_own) first = f;
+        if (!worst || f->difference.wrongness > worst->difference.wrongness) worst = f;
+    }
+    if (!first) /* only the fused form is wrong: the graph's own outputs */
+        for (size_t i = 0; i < n_own && !first; i++)
+            if (!r->findings[i].difference.ok) first = &r->findings[i];
+    if (s->json) {
+        json_t *all = json_array();
+        for (size_t i = 0; i < r->count; i++) json_array_append_new(all, finding_json(g, &r->findings[i]));
+        cli_print_json(json_pack("{ss ss sI sI so so so}", "device", s->target.device, "against", s->against.device, "compared",
+                                 (json_int_t)r->count, "wrong", (json_int_t)r->n_wrong, "first_wrong",
+                                 first ? finding_json(g, first) : json_null(), "worst", worst ? finding_json(g, worst) : json_null(),
+                                 "values", all));
+        return;
+    }
+    if (first) print_finding("first wrong", g, first);
+    if (worst) print_finding("worst", g, worst);
+    printf("%zu values compared on %s against %s, %zu over tolerance (rtol %g, atol %g)\n", r->count, s->target.device,
+           s->against.device, r->n_wrong, s->tolerance.rtol, s->tolerance.atol);
+}
+
+static tn_error *diff(tn_context *c, const char *path, diff_settings *s, int *out_code) {
+    tn_graph *g = NULL;
+    tn_tensor **in = NULL;
+    report r = {0};
+    s->inputs.model_path = path;
+    tn_error *e = cli_graph_load(c, path, &g);
+    if (!e) e = cli_inputs_make(c, g, &s->inputs, &in);
+    uint32_t n_in = g ? tn_graph_get_input_count(g) : 0, n_own = g ? tn_graph_get_output_count(g) : 0;
+    cli_progress("the graph's own outputs");
+    if (!e) e = compare_outputs(c, g, s, in, &r);
+    if (!e) e = compare_values(c, g, s, in, &r);
+    cli_progress_end();
+    if (!e) {
+        print_report(g, s, n_own, &r);
+        *out_code = r.n_wrong ? cli_fail("%s differs on %s from %s", path, s->target.device, s->against.device) : CLI_OK;
+    }
+    free(r.findings);
+    cli_tensors_release(in, n_in);
+    if (g) tn_graph_release(g);
+    return e;
+}
+
+int cli_cmd_diff(const cli_verb *verb, int argc, char **argv) {
+    diff_settings s = {.target.device = "cpu", .against.device = "ref", .inputs = {.scale = -1, .missing_random = true},
+                       .tolerance = CLI_TOLERANCE_ONNX};
+    const cli_option options[] = {
+        CLI_TARGET_OPTIONS(&s.target),
+        {"against", CLI_TEXT, &s.against.device, "NAME", "the device that is right (ref)"},
+        CLI_INPUT_OPTIONS(&s.inputs),
+        {"rtol", CLI_REAL, &s.tolerance.rtol, "X", "relative tolerance (0.001)"},
+        {"atol", CLI_REAL, &s.tolerance.atol, "X", "absolute tolerance (1e-7)"},
+        {"bisect-passes", CLI_FLAG, &s.bisect, NULL, "find the pass without which the devices agree"},
+        {"json", CLI_FLAG, &s.json, NULL, "print JSON with every value"},
+        {0}};
+    cli_texts operands = {0};
+    int code = cli_parse(verb, options, argc, argv, &operands);
+    if (code < 0 && operands.count != 1) code = cli_usage("diff wants one model file, found %zu", operands.count);
+    if (code < 0 && s.bisect) code = cli_fail("diff --bisect-passes: this build has no passes to switch off");
+    if (code < 0) {
+        tn_context *context;
+        tn_error *e = cli_context_create(&context);
+        if (!e) {
+            e = diff(context, operands.items[0], &s, &code);
+            if (e) code = cli_fail_error(e);
+            tn_context_release(context);
+        } else {
+            code = cli_fail_error(e);
+        }
+    }
+    cli_inputs_free(&s.inputs);
+    cli_texts_free(&s.target.settings);
+    cli_texts_free(&operands);
+    return code;
+}

@@ -1,0 +1,90 @@
+/* tenon show: the graph of a model as text, dot, SVG or JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "graph_out.h"
+
+typedef struct show_settings {
+    const char *format, *after, *kernel;
+    bool assembly, full;
+} show_settings;
+
+enum { RUN_MAX = 96 }; /* characters of a base64 run that are shown */
+
+static bool is_base64(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+}
+
+/* Weights print as base64: all but the beginning of a long run is left out. */
+static void print_text(const char *text, bool full) {
+    while (*text) {
+        size_t run = 0;
+        while (is_base64(text[run])) run++;
+        if (run > RUN_MAX * 4 && !full) printf("%.*s...(%zu more)", RUN_MAX, text, run - RUN_MAX);
+        else if (run) fwrite(text, 1, run, stdout);
+        else putchar(*text), run = 1;
+        text += run;
+    }
+}
+
+static int show_text(tn_context *context, const tn_graph *graph, bool full) {
+    char *text;
+    tn_error *e = tn_graph_print(graph, &text);
+    if (e) return cli_fail_error(e);
+    print_text(text, full);
+    tn_text_free(context, text);
+    return CLI_OK;
+}
+
+static int show_svg(const tn_graph *graph) {
+    if (system("command -v dot >/dev/null 2>&1") != 0)
+        return cli_fail("--format svg wants Graphviz's `dot`, which is not installed; --format dot needs nothing");
+    fflush(stdout);
+    FILE *dot = popen("dot -Tsvg", "w");
+    if (!dot) return cli_fail("could not start `dot`");
+    cli_graph_write_dot(graph, dot);
+    return pclose(dot) == 0 ? CLI_OK : cli_fail("`dot` failed");
+}
+
+static int show(tn_context *context, const char *path, const show_settings *s) {
+    tn_graph *graph;
+    tn_error *e = cli_graph_load(context, path, &graph);
+    if (e) return cli_fail_error(e);
+    int code = CLI_OK;
+    if (!strcmp(s->format, "text")) code = show_text(context, graph, s->full);
+    else if (!strcmp(s->format, "dot")) cli_graph_write_dot(graph, stdout);
+    else if (!strcmp(s->format, "svg")) code = show_svg(graph);
+    else if (!strcmp(s->format, "json")) cli_print_json(cli_graph_to_json(graph));
+    else code = cli_usage("show: --format wants text, dot, svg or json, found '%s'", s->format);
+    tn_graph_release(graph);
+    return code;
+}
+
+int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
+    show_settings s = {.format = "text"};
+    bool json = false;
+    const cli_option options[] = {
+        {"format", CLI_TEXT, &s.format, "FORMAT", "text, dot, svg or json (text)"},
+        {"full", CLI_FLAG, &s.full, NULL, "text: print large constants whole"},
+        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass"},
+        {"kernel", CLI_TEXT, &s.kernel, "K", "the code of kernel K"},
+        {"asm", CLI_FLAG, &s.assembly, NULL, "with --kernel: as assembly"},
+        {"json", CLI_FLAG, &json, NULL, "the same as --format json"},
+        {0}};
+    cli_texts operands = {0};
+    int code = cli_parse(verb, options, argc, argv, &operands);
+    if (json) s.format = "json";
+    if (code < 0 && operands.count != 1) code = cli_usage("show wants one model file, found %zu", operands.count);
+    if (code < 0 && s.after) code = cli_fail("show --after: this build has no passes to show a graph after");
+    if (code < 0 && (s.kernel || s.assembly)) code = cli_fail("show --kernel: this build has no kernels to show");
+    if (code < 0) {
+        tn_context *context;
+        tn_error *e = cli_context_create(&context);
+        code = e ? cli_fail_error(e) : show(context, operands.items[0], &s);
+        if (!e) tn_context_release(context);
+    }
+    cli_texts_free(&operands);
+    return code;
+}

@@ -1,0 +1,12 @@
+/* A graph as dot (Graphviz) and as JSON. */
+#ifndef TENON_TOOL_GRAPH_OUT_H
+#define TENON_TOOL_GRAPH_OUT_H
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "ir/graph.h"
+
+void cli_graph_write_dot(const tn_graph *graph, FILE *to);
+json_t *cli_graph_to_json(const tn_graph *graph); /* a new reference */
+#endif
