@@ -10,17 +10,3 @@ static tn_error *no_eval(tn__eval *c) {
 #define TN_INFER_ROW(name) __attribute__((weak)) tn_error *tn__infer_##name(tn__infer *c) { return no_infer(c); }
 #define TN_EVAL_ROW(name) __attribute__((weak)) tn_error *tn__eval_##name(tn__eval *c) { return no_eval(c); }
 TN_INFER_ROW(constant)
-TN_INFER_ROW(einsum)
-TN_INFER_ROW(quantize)
-TN_INFER_ROW(dequantize)
-TN_INFER_ROW(dynamic_quantize)
-TN_INFER_ROW(qlinear_matmul)
-TN_INFER_ROW(matmul_integer)
-TN_EVAL_ROW(einsum)
-TN_EVAL_ROW(deform_conv)
-TN_EVAL_ROW(quantize)
-TN_EVAL_ROW(dequantize)
-TN_EVAL_ROW(dynamic_quantize)
-TN_EVAL_ROW(qlinear_conv)
-TN_EVAL_ROW(qlinear_matmul)
-TN_EVAL_ROW(matmul_integer)

@@ -21,6 +21,11 @@ static double largest_of(tn_dtype d) {
 }
 
 void tn__quant_store(tn_dtype d, void *data, int64_t i, double x, double zero, bool saturate) {
+    if (d == TN_DTYPE_i2 || d == TN_DTYPE_u2) { /* integers in the class of narrow types, whose stores do not saturate */
+        double low = d == TN_DTYPE_i2 ? -2 : 0, v = isnan(x) ? 0 : nearbyint(x) + zero;
+        tn__store_i64(d, data, i, (int64_t)fmin(fmax(v, low), low + 3));
+        return;
+    }
     if (tn__dtype_is_int(d)) {
         tn__store_f64(d, data, i, nearbyint(x) + zero); /* saturates; NaN becomes 0 */
         return;
