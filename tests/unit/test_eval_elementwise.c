@@ -21,6 +21,7 @@ static const tn__attrs_cast to_i32 = {.to = TN_DTYPE_i32, .saturate = 1}, to_i8 
 static const tn__attrs_cast to_bool = {.to = TN_DTYPE_bool}, to_u4 = {.to = TN_DTYPE_u4}, to_f32 = {.to = TN_DTYPE_f32};
 static const tn__attrs_cast to_f8 = {.to = TN_DTYPE_f8e4m3, .saturate = 1}, to_f8_nan = {.to = TN_DTYPE_f8e4m3, .saturate = 0};
 static const tn__attrs_cast to_f8e5_inf = {.to = TN_DTYPE_f8e5m2, .saturate = 0}, to_e8m0 = {.to = TN_DTYPE_f8e8m0, .saturate = 1};
+static const tn__attrs_cast to_i4 = {.to = TN_DTYPE_i4}, to_f4 = {.to = TN_DTYPE_f4e2m1};
 static const tn__attrs_cast bits_i32 = {.to = TN_DTYPE_i32}, bits_f64 = {.to = TN_DTYPE_f64};
 static const tn__attrs_alpha alpha_half = {.alpha = 0.5};
 
@@ -67,6 +68,8 @@ static const check elementwise[] = {
     {"cast f8 without saturation", TN_OP_cast, &to_f8_nan, {D1(f32, 2, 500, 448)}, D1(f8e4m3, 2, NAN, 448)},
     {"cast f8e5m2 to infinity", TN_OP_cast, &to_f8e5_inf, {D1(f32, 2, 1e6, -1e6)}, D1(f8e5m2, 2, INFINITY, -INFINITY)},
     {"cast e8m0 rounds up", TN_OP_cast, &to_e8m0, {D1(f32, 4, 1, 1.1, 3, INFINITY)}, D1(f8e8m0, 4, 1, 2, 4, 0x1p127)},
+    {"cast of reals to i4 wraps", TN_OP_cast, &to_i4, {D1(f32, 3, -9, 8.5, 7)}, D1(i4, 3, 7, -8, 7)},
+    {"cast of NaN to f4", TN_OP_cast, &to_f4, {D1(f32, 3, NAN, 9, -INFINITY)}, D1(f4e2m1, 3, 0, 6, -6)},
     {"cast i4 to f32", TN_OP_cast, &to_f32, {D1(i4, 2, -8, 7)}, D1(f32, 2, -8, 7)},
     {"bit_cast", TN_OP_bit_cast, &bits_i32, {D1(f32, 2, 1, -0.0)}, D1(i32, 2, 0x3f800000, INT32_MIN)},
     {"bit_cast of another width", TN_OP_bit_cast, &bits_f64, {D1(f32, 1, 1)}, ABSENT},
