@@ -145,7 +145,7 @@ void cli_image_store(const cli_image *image, const cli_pixel_map *map, int64_t c
         for (int64_t j = 0; j < width; j++) {
             tap x = tap_at(j, width, image->width);
             for (int64_t c = 0; c < channels; c++) {
-                double v = channels == 3 ? sample(image, y, x, (int)c)
+                double v = channels == 3 ? sample(image, y, x, map->blue_first ? 2 - (int)c : (int)c)
                                          : 0.299 * sample(image, y, x, 0) + 0.587 * sample(image, y, x, 1) +
                                                0.114 * sample(image, y, x, 2);
                 v = (v / 255 * map->scale - map->mean[c]) / map->std[c];

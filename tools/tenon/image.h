@@ -12,7 +12,7 @@ typedef struct cli_image {
 /* How pixels become numbers: (pixel / 255 * scale - mean[channel]) / std[channel]. */
 typedef struct cli_pixel_map {
     double scale, mean[3], std[3];
-    bool channels_last;
+    bool channels_last, blue_first;
 } cli_pixel_map;
 
 bool cli_image_is(const void *data, size_t bytes); /* begins as PNG or JPEG does */

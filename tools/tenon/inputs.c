@@ -165,6 +165,9 @@ static tn_error *picture_tensor(tn_context *c, const tn_graph *g, uint32_t index
     TN__TRY(parse_triple(c, "mean", spec->mean, map.mean));
     TN__TRY(parse_triple(c, "std", spec->std, map.std));
     int64_t *d = dims + rank - 3;
+    map.blue_first = spec->channels && !strcmp(spec->channels, "bgr");
+    if (spec->channels && !map.blue_first && strcmp(spec->channels, "rgb"))
+        return TN__FAIL(a, INVALID_ARGUMENT, "--channels wants rgb or bgr, found '%s'", spec->channels);
     if (spec->layout) {
         if (strcmp(spec->layout, "nchw") && strcmp(spec->layout, "nhwc"))
             return TN__FAIL(a, INVALID_ARGUMENT, "--layout wants nchw or nhwc, found '%s'", spec->layout);

@@ -6,7 +6,7 @@
 typedef struct cli_inputs {
     cli_texts inputs; /* NAME=FILE, NAME=random, NAME=zeros; the name may be left out where the graph has one input */
     cli_texts dims;   /* SYMBOL=N or INPUT.AXIS=N */
-    const char *mean, *std, *layout;
+    const char *mean, *std, *layout, *channels;
     double scale; /* < 0: 255 for integer inputs, else 1 */
     bool missing_random;     /* inputs not named are random; else they are an error */
     const char *model_path;  /* with missing_random: its test_data_set_0 comes first; NULL for none */
@@ -18,7 +18,8 @@ typedef struct cli_inputs {
     {"mean", CLI_TEXT, &(s)->mean, "A,B,C", "pictures: subtracted from each channel (0)"},                               \
     {"std", CLI_TEXT, &(s)->std, "A,B,C", "pictures: then divided by this (1)"},                                         \
     {"scale", CLI_REAL, &(s)->scale, "X", "pictures: what white is before --mean (1; 255 for integer inputs)"},          \
-    {"layout", CLI_TEXT, &(s)->layout, "nchw|nhwc", "pictures: order of the axes (default: found from the shape)"}
+    {"layout", CLI_TEXT, &(s)->layout, "nchw|nhwc", "pictures: order of the axes (default: found from the shape)"},  \
+    {"channels", CLI_TEXT, &(s)->channels, "rgb|bgr", "pictures: order of the colours, also of --mean and --std (rgb)"}
 
 /* One tensor per graph input; release each and free() the array with cli_tensors_release. */
 tn_error *cli_inputs_make(tn_context *context, const tn_graph *graph, const cli_inputs *spec, tn_tensor ***out_tensors);
