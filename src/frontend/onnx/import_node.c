@@ -47,7 +47,7 @@ const int64_t *tn__call_ints(tn__call *c, const char *name, uint32_t *out_n) {
 }
 
 /* Attributes that hold an element type: ONNX's ids on the outside, tn_dtype inside. */
-static bool is_dtype_attr(const char *name) {
+bool tn__onnx_is_dtype_attr(const char *name) {
     static const char *const names[] = {"to", "dtype", "output_dtype", "precision", "softmax_precision", "output_datatype"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i], name)) return true;
@@ -85,14 +85,14 @@ static tn_error *set_attr(tn__call *c, tn__op op, void *attrs, const tn__named_a
     case TN__ONNX_INT:
         out.kind = TN_ATTR_INT;
         out.i = p->i;
-        if (is_dtype_attr(x->name) && p->i && !(out.i = tn__dtype_from_onnx(p->i)))
+        if (tn__onnx_is_dtype_attr(x->name) && p->i && !(out.i = tn__dtype_from_onnx(p->i)))
             return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s': data type %" PRId64, x->name, p->i);
         break;
     case TN__ONNX_FLOAT: out.kind = TN_ATTR_FLOAT, out.f = p->f; break;
     case TN__ONNX_STRING:
         out.kind = TN_ATTR_STRING;
         out.s = p->s;
-        if (is_dtype_attr(x->name)) {
+        if (tn__onnx_is_dtype_attr(x->name)) {
             out.kind = TN_ATTR_INT;
             if (!(out.i = dtype_from_text(p->s))) return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s': data type '%.40s'", x->name, p->s);
         }
@@ -254,6 +254,9 @@ static tn_error *dispatch(tn__call *c) {
         }
     tn__op op = is_default ? tn__op_from_onnx(n->op_type) : TN_OP_none;
     if (op) return tn__call_generic(c, op, NULL);
+    const tn__onnx_model *m = c->import->model;
+    for (uint32_t i = 0; !is_default && i < m->opset_import.n; i++)
+        if (!strcmp(m->opset_import.data[i].domain, n->domain)) opset = m->opset_import.data[i].version;
     return TN__CALL_FAIL(c, UNSUPPORTED, "unsupported operator %.100s of domain '%.100s' version %" PRId64, n->op_type,
                          is_default ? "ai.onnx" : n->domain, opset);
 }
