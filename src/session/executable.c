@@ -387,7 +387,8 @@ tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs,
     return e;
 }
 
-/* A private copy: the caller's graph may grow after tn_compile. Sub-graphs belong to their graph and are shared. */
+/* A private copy of the live nodes: the caller's graph may grow after tn_compile. What depends on constants alone is folded here, once
+ * for all specialisations. Sub-graphs belong to their graph and are shared. */
 static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     *out = NULL;
     TN__TRY(tn_graph_check(g));
@@ -396,7 +397,9 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     tn__arena arena;
     tn__arena_init(&arena, &g->context->allocator);
     tn_value *map = TN__ARENA_ARRAY(&arena, tn_value, g->values.count);
-    tn_error *e = map ? NULL : tn__error_oom();
+    bool *live = tn__live_values(g, &arena);
+    tn_error *e = map && live ? NULL : tn__error_oom();
+    c->fold = true;
     for (size_t i = 0; !e && i < g->symbols.count; i++) tn_graph_symbol(c, g->symbols.data[i]); /* same order, same dims */
     for (size_t i = 0; !e && i < g->inputs.count; i++) {
         const tn__port *p = &g->inputs.data[i];
@@ -405,6 +408,7 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     }
     for (size_t i = 0; !e && !c->error && i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
+        if (!tn__node_is_live(n, live)) continue;
         tn_value v = tn__graph_copy_node(c, g, n, map);
         for (uint32_t k = 0; k < n->n_out; k++) map[n->first_out + k] = tn_value_output(v, k);
     }
@@ -416,8 +420,9 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     return e;
 }
 
-/* Specialises now, on tensors that have only types. */
-static tn_error *specialise_now(tn_executable *e) {
+/* On tensors that have only types. */
+tn_error *tn__executable_specialise_now(tn_executable *e) {
+    if (!e->is_fixed) return NULL;
     const tn_graph *g = e->graph;
     const tn_allocator *a = &g->context->allocator;
     size_t n = g->inputs.count + 1;
@@ -447,7 +452,7 @@ tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_execut
     tn_error *e = settings_create(graph->context, options ? options : defaults, &settings);
     if (!e) e = copy_graph(graph, &copy);
     if (!e) e = tn__executable_create_child(settings, copy, NULL, NULL, 0, &executable);
-    if (!e && executable->is_fixed) e = specialise_now(executable);
+    if (!e) e = tn__executable_specialise_now(executable);
     tn_options_release(defaults);
     tn_graph_release(copy);
     tn__settings_release(settings);
@@ -463,7 +468,7 @@ void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {
     tn__os_mutex_unlock(&e->mutex);
     if (!x) return;
     tn__program_add_stats(x->program, stats);
-    stats->compile_ns += x->compile_ns;
+    if (!(e->level && x == e->fixed)) stats->compile_ns += x->compile_ns; /* that one is part of its parent's time */
     release_entry(e, x);
 }
 

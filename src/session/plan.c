@@ -146,6 +146,7 @@ static tn_error *make_bodies(tn__program *p, step *st, bool varying, uint32_t le
             if (varying && !pinned[i]) changes[i] = true;
         }
         if (!e) e = tn__executable_create_child(p->settings, graphs[b], changes, pinned, level + 1, &st->bodies[b]);
+        if (!e && n->op != TN_OP_if) e = tn__executable_specialise_now(st->bodies[b]); /* a branch may never be taken */
         tn__free(a, changes, count + 1);
         tn__free(a, pinned, (count + 1) * sizeof *pinned);
     }

@@ -29,7 +29,7 @@ enum {
 };
 enum { TN__SLICE_ELEMENTS = 64, TN__DIRECT_ELEMENTS = 4096 };
 /* Nested bodies and late-bound rests; each level costs C stack at run time. */
-enum { TN__MAX_LEVELS = 1000 };
+enum { TN__MAX_LEVELS = 256 };
 
 /* ---- executable.c: executables inside executables ---- */
 
@@ -37,6 +37,8 @@ enum { TN__MAX_LEVELS = 1000 };
  * specialised on where nothing else helps; pinned (NULL: none) per input: its constant value, or NULL. Compiles at first run. */
 tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, const bool *varying, tn_tensor *const *pinned,
                                       uint32_t level, tn_executable **out_executable);
+/* Compiles an executable now that can only ever have one specialisation, and makes its calls free of locks; others stay lazy. */
+tn_error *tn__executable_specialise_now(tn_executable *executable);
 void tn__executable_add_stats(tn_executable *executable, tn_executable_stats *stats);
 
 /* ---- specialise.c ---- */
@@ -55,6 +57,7 @@ tn_error *tn__extract(const tn_graph *s, const bool *keep, const tn_value *in, u
                       tn_graph **out_graph);
 /* Live values of g, per value id, in `arena`. */
 bool *tn__live_values(const tn_graph *g, tn__arena *arena);
+bool tn__node_is_live(const tn__node *n, const bool *live);
 
 /* ---- plan.c ---- */
 

@@ -15,7 +15,7 @@ bool *tn__live_values(const tn_graph *g, tn__arena *arena) {
     return live;
 }
 
-static bool node_is_live(const tn__node *n, const bool *live) {
+bool tn__node_is_live(const tn__node *n, const bool *live) {
     for (uint32_t k = 0; k < n->n_out; k++)
         if (live[n->first_out + k]) return true;
     return false;
@@ -121,7 +121,7 @@ static tn_error *value_inputs(const tn_graph *g, const bool *varying, uint32_t d
     for (size_t i = g->nodes.count; !e && i-- > 0;) {
         const tn__node *n = &g->nodes.data[i];
         const tn__op_info *info = &tn__op_infos[n->op];
-        if (!node_is_live(n, live)) continue;
+        if (!tn__node_is_live(n, live)) continue;
         bool slice = false;
         for (uint32_t k = 0; k < n->n_out; k++) slice |= wanted[n->first_out + k];
         for (uint32_t k = 0; k < n->n_in; k++) {
@@ -188,7 +188,7 @@ static tn_error *add_nodes(tn_graph *s, const tn_graph *g, tn_value *map, uint32
     tn_error *e = live ? NULL : tn__error_oom();
     for (size_t i = 0; !e && i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
-        if (!node_is_live(n, live)) continue;
+        if (!tn__node_is_live(n, live)) continue;
         const tn_tensor *cond = n->op == TN_OP_if ? tn__constant_of(s, map[tn__in(g, n, 0).id]) : NULL;
         if (cond && cond->elements == 1) {
             const tn__attrs_if *attrs = n->attrs;
@@ -224,7 +224,7 @@ static tn_error *drop_dead(tn_graph **s) {
     tn_value *in = TN__ARENA_ARRAY(&arena, tn_value, g->inputs.count + 1);
     tn_error *e = live && keep && in ? NULL : tn__error_oom();
     bool any = false;
-    for (size_t i = 0; !e && i < g->nodes.count; i++) any |= !(keep[i] = node_is_live(&g->nodes.data[i], live));
+    for (size_t i = 0; !e && i < g->nodes.count; i++) any |= !(keep[i] = tn__node_is_live(&g->nodes.data[i], live));
     for (size_t i = 0; !e && i < g->inputs.count; i++) in[i] = g->inputs.data[i].value;
     tn_graph *smaller = NULL;
     if (!e && any)

@@ -100,7 +100,8 @@ static void test_every_allocation(void **state) {
     assert_true(total > 10);
     for (long n = 1; n <= total; n++) {
         run_failing(n, &code);
-        if (code != TN_OK && code != TN_ERROR_OUT_OF_MEMORY) fail_msg("allocation %ld of %ld: error %s", n, total, tn_error_code_name(code));
+        if (code != TN_OK && code != TN_ERROR_OUT_OF_MEMORY)
+            fail_msg("allocation %ld of %ld: error %s", n, total, tn_error_code_name(code));
     }
     print_message("%ld allocations, each failed once\n", total);
 }

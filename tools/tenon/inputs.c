@@ -39,6 +39,34 @@ const char *cli_type_text(const tn_graph *graph, tn_value value, char *buffer, s
 
 /* ---- shapes -------------------------------------------------------------------------------------------------- */
 
+/* The --dim `name`=N speaks of a dimension that some input leaves open. */
+static bool dim_exists(const tn_graph *g, const char *name, size_t length) {
+    for (uint32_t i = 0; i < tn_graph_get_input_count(g); i++) {
+        const int64_t *dims;
+        int32_t rank = tn_graph_get_shape(g, tn_graph_get_input(g, i), &dims);
+        for (int32_t k = 0; k < rank; k++) {
+            if (dims[k] >= 0) continue;
+            const char *symbol = tn_graph_get_symbol_name(g, dims[k]);
+            char *axis = cli_printf("%s.%d", tn_graph_get_input_name(g, i), k);
+            bool yes = (symbol && strlen(symbol) == length && !strncmp(symbol, name, length)) ||
+                       (strlen(axis) == length && !strncmp(axis, name, length));
+            free(axis);
+            if (yes) return true;
+        }
+    }
+    return false;
+}
+
+static tn_error *check_dim_option(tn_context *c, const tn_graph *g, const char *text) {
+    int64_t ignored;
+    const char *equals = strrchr(text, '=');
+    if (!equals || !cli_parse_count(equals + 1, &ignored))
+        return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "--dim wants NAME=N, found '%s'", text);
+    if (!dim_exists(g, text, (size_t)(equals - text)))
+        return TN__FAIL(&c->allocator, NOT_FOUND, "the model's inputs have no dimension '%.*s'", (int)(equals - text), text);
+    return NULL;
+}
+
 /* Value of --dim `name`=N; false when it is not given. */
 static bool dim_given(const cli_inputs *spec, const char *name, int64_t *out) {
     size_t n = strlen(name);
@@ -74,8 +102,8 @@ static tn_error *check_dims(tn_context *c, const tn_graph *g, uint32_t index, in
     for (int32_t k = 0; k < rank; k++) {
         if (dims[k] >= 0) continue;
         const char *symbol = tn_graph_get_symbol_name(g, declared[k]);
-        if (symbol) return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "input '%s' wants a size for '%s': --dim %s=N", name, symbol, symbol);
-        return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "input '%s' wants a size for axis %d: --dim %s.%d=N", name, k, name, k);
+        if (symbol) return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "input '%s' wants a size for '%s': --dim %s=SIZE", name, symbol, symbol);
+        return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "input '%s' wants a size for axis %d: --dim %s.%d=SIZE", name, k, name, k);
     }
     return NULL;
 }
@@ -251,12 +279,7 @@ tn_error *cli_inputs_make(tn_context *context, const tn_graph *graph, const cli_
     tn_tensor **tensors = cli_alloc(n * sizeof *tensors);
     tn_error *e = NULL;
     *out_tensors = NULL;
-    for (size_t i = 0; !e && i < spec->dims.count; i++) {
-        int64_t ignored;
-        const char *equals = strchr(spec->dims.items[i], '=');
-        if (!equals || !cli_parse_count(equals + 1, &ignored))
-            e = TN__FAIL(&context->allocator, INVALID_ARGUMENT, "--dim wants NAME=N, found '%s'", spec->dims.items[i]);
-    }
+    for (size_t i = 0; !e && i < spec->dims.count; i++) e = check_dim_option(context, graph, spec->dims.items[i]);
     for (size_t i = 0; !e && i < spec->inputs.count; i++) {
         uint32_t index = 0;
         const char *source = "";

@@ -9,7 +9,7 @@
 #include "cli.h"
 
 static void log_line(void *self, tn_log_level level, const char *message) {
-    if (level <= TN_LOG_WARN) cli_fail("%s", message);
+    if (level <= TN_LOG_WARN) cli_fail("%s%s", level == TN_LOG_WARN ? "warning: " : "", message);
 }
 
 tn_error *cli_context_create(tn_context **out_context) {

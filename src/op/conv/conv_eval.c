@@ -1,4 +1,4 @@
-/* Reference evaluation of conv, conv_integer and conv_transpose over any number of spatial axes.
+/* Reference evaluation of conv and conv_transpose over any number of spatial axes.
  *
  * A block of output pixels is gathered into panels [pixel / 4][channel, tap][4] and multiplied by the weight matrix as it lies
  * (im2col by blocks): the weight is read once for every block, and memory stays small. */
@@ -81,11 +81,11 @@ static void subtract(const tn_tensor *zero, double *x, const tn_tensor *of) {
     for (int64_t i = 0; i < of->elements; i++) x[i] -= tn__load_f64(zero->dtype, zero->data, i / n);
 }
 
-/* conv and conv_integer; integers of 8 bits stay exact in f64 */
-static tn_error *eval(tn__eval *c, const tn_tensor *x_zero, const tn_tensor *w_zero, const tn_tensor *bias) {
+tn_error *tn__conv_run(const tn__eval *c, const tn_tensor *x, const tn_tensor *x_zero, const tn_tensor *weight, const tn_tensor *w_zero,
+                       const tn_tensor *bias, double **out_y) {
     const tn__attrs_conv *attrs = c->attrs;
-    const tn_tensor *x = c->in[0], *weight = c->in[1];
-    tn_tensor *out = c->out[0];
+    const tn_tensor *out = c->out[0];
+    *out_y = NULL;
     tn__window_spec spec = tn__window_spec_of_conv(attrs);
     tn__window w;
     TN__TRY(tn__window_resolve(c->a, &spec, x->rank - 2, x->dims + 2, weight->dims + 2, &w));
@@ -96,18 +96,21 @@ static tn_error *eval(tn__eval *c, const tn_tensor *x_zero, const tn_tensor *w_z
         subtract(w_zero, ws, weight);
         e = tn__conv_f64(c, &w, x->dims[0], x->dims[1], weight->dims[0], attrs->group, xs, ws, ys);
     }
-    if (!e) {
-        add_bias(bias, out->dims[0], out->dims[1], tn__window_product(w.rank, w.out), ys);
-        tn__eval_store_f64(out, ys);
-    }
+    if (!e && out->elements) add_bias(bias, out->dims[0], out->dims[1], tn__window_product(w.rank, w.out), ys);
     tn__eval_free_f64(c, xs, x->elements);
     tn__eval_free_f64(c, ws, weight->elements);
-    tn__eval_free_f64(c, ys, out->elements);
+    if (e) tn__eval_free_f64(c, ys, out->elements);
+    else *out_y = ys;
     return e;
 }
 
-tn_error *tn__eval_conv(tn__eval *c) { return eval(c, NULL, NULL, tn__eval_in(c, 2)); }
-tn_error *tn__eval_conv_integer(tn__eval *c) { return eval(c, tn__eval_in(c, 2), tn__eval_in(c, 3), NULL); }
+tn_error *tn__eval_conv(tn__eval *c) {
+    double *y;
+    TN__TRY(tn__conv_run(c, c->in[0], NULL, c->in[1], NULL, tn__eval_in(c, 2), &y));
+    tn__eval_store_f64(c->out[0], y);
+    tn__eval_free_f64(c, y, c->out[0]->elements);
+    return NULL;
+}
 
 /* For each block of input pixels: weight^T x gives every tap's contribution, which is added where the tap falls. */
 static tn_error *transposed(const tn__eval *c, const tn__window *w, int64_t batch, int64_t in_channels, int64_t out_channels, int64_t group,
@@ -152,7 +155,7 @@ tn_error *tn__eval_conv_transpose(tn__eval *c) {
     tn_error *e = xs && ws && ys ? NULL : tn__error_oom();
     if (!e) e = transposed(c, &w, x->dims[0], x->dims[1], out->dims[1], attrs->group, xs, ws, ys);
     if (!e) {
-        add_bias(tn__eval_in(c, 2), out->dims[0], out->dims[1], tn__window_product(w.rank, w.out), ys);
+        if (out->elements) add_bias(tn__eval_in(c, 2), out->dims[0], out->dims[1], tn__window_product(w.rank, w.out), ys);
         tn__eval_store_f64(out, ys);
     }
     tn__eval_free_f64(c, xs, x->elements);

@@ -30,36 +30,40 @@ static tn_error *rank_of(const tn__infer *c, operands o, int32_t *out_rank) {
     return NULL;
 }
 
-static tn_error *conv_shape(tn__infer *c, operands o, tn_dtype dtype) {
-    const tn__attrs_conv *attrs = c->attrs;
+static tn_error *window_shape(tn__infer *c, operands o, tn_dtype dtype, const tn__window_spec *spec, int64_t group) {
     const tn__type *x = &c->types[o.x], *w = &c->types[o.w];
     int32_t rank;
     TN__TRY(rank_of(c, o, &rank));
     tn__shape_set(c, 0, dtype, -1, NULL);
-    if (attrs->group < 1) return TN__INFER_FAIL(c, OUT_OF_RANGE, "attribute 'group' is %" PRId64 ", wanted 1 or more", attrs->group);
+    if (group < 1) return TN__INFER_FAIL(c, OUT_OF_RANGE, "attribute 'group' is %" PRId64 ", wanted 1 or more", group);
     if (rank < 0) return NULL;
     int64_t *dims = tn__shape_dims(c, rank), *unknown = tn__shape_dims(c, rank);
     if (!dims || !unknown) return tn__error_oom();
     int64_t channels = x->rank >= 0 ? x->dims[1] : TN_DIM_UNKNOWN, wanted;
     if (w->rank >= 0) {
         dims[1] = w->dims[0];
-        if (w->dims[0] >= 0 && w->dims[0] % attrs->group)
+        if (w->dims[0] >= 0 && w->dims[0] % group)
             return TN__INFER_FAIL(c, SHAPE_MISMATCH, "the weight has %" PRId64 " output channels, not a multiple of group %" PRId64, w->dims[0],
-                                  attrs->group);
-        if (w->dims[1] >= 0 && channels >= 0 && (!tn__mul_i64(w->dims[1], attrs->group, &wanted) || wanted != channels))
+                                  group);
+        if (w->dims[1] >= 0 && channels >= 0 && (!tn__mul_i64(w->dims[1], group, &wanted) || wanted != channels))
             return TN__INFER_FAIL(c, SHAPE_MISMATCH,
                                   "operand %u has %" PRId64 " channels, the weight wants %" PRId64 " in each of %" PRId64 " groups", o.x, channels,
-                                  w->dims[1], attrs->group);
+                                  w->dims[1], group);
     }
     if (o.bias) TN__TRY(vector_check(c, o.bias, dims[1]));
     if (x->rank >= 0) dims[0] = x->dims[0];
-    tn__window_spec spec = tn__window_spec_of_conv(attrs);
     tn__window window;
-    TN__TRY(tn__window_resolve(c->a, &spec, rank - 2, (x->rank >= 0 ? x->dims : unknown) + 2, (w->rank >= 0 ? w->dims : unknown) + 2,
+    TN__TRY(tn__window_resolve(c->a, spec, rank - 2, (x->rank >= 0 ? x->dims : unknown) + 2, (w->rank >= 0 ? w->dims : unknown) + 2,
                                &window));
     for (int32_t i = 0; i < rank - 2; i++) dims[2 + i] = window.out[i];
     tn__shape_set(c, 0, dtype, rank, dims);
     return NULL;
+}
+
+static tn_error *conv_shape(tn__infer *c, operands o, tn_dtype dtype) {
+    const tn__attrs_conv *attrs = c->attrs;
+    tn__window_spec spec = tn__window_spec_of_conv(attrs);
+    return window_shape(c, o, dtype, &spec, attrs->group);
 }
 
 static tn_error *float_operands(const tn__infer *c, uint32_t n) {
@@ -97,18 +101,21 @@ static tn_error *deform_check(tn__infer *c) {
     for (uint32_t k = 0; k < c->n_in; k++)
         if (tn__shape_has(c, k) && k != 3 && c->types[k].rank >= 0 && c->types[k].rank != 4)
             return TN__INFER_FAIL(c, UNSUPPORTED, "operand %u: found rank %d; deformable convolution is done for rank 4", k, c->types[k].rank);
-    TN__TRY(conv_shape(c, (operands){0, 1, 3}, x->dtype));
+    const tn__attrs_deform_conv *attrs = c->attrs;
+    tn__window_spec spec = tn__window_spec_of_deform_conv(attrs);
+    TN__TRY(window_shape(c, (operands){0, 1, 3}, x->dtype, &spec, attrs->group));
     if (x->rank < 0 || w->rank < 0 || offset->rank < 0 || !tn__type_is_static(&c->out[0]) || !tn__type_is_static(w) ||
         !tn__type_is_static(offset) || !tn__type_is_static(x))
         return NULL;
     const int64_t *out = c->out[0].dims;
-    int64_t taps = w->dims[2] * w->dims[3], groups = offset->dims[1] / (2 * taps);
+    int64_t taps = w->dims[2] * w->dims[3], groups = attrs->offset_group;
     if (offset->dims[0] != out[0] || offset->dims[2] != out[2] || offset->dims[3] != out[3] || groups < 1 ||
-        offset->dims[1] != groups * 2 * taps || x->dims[1] % groups)
+        offset->dims[1] / (2 * taps) != groups || offset->dims[1] % (2 * taps) || x->dims[1] % groups)
         return TN__INFER_FAIL(c, SHAPE_MISMATCH,
-                              "operand 2: found [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "], wanted [%" PRId64 ", groups * %" PRId64 ", %" PRId64
+                              "operand 2: found [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "], wanted [%" PRId64 ", %" PRId64 " * %" PRId64 ", %" PRId64
                               ", %" PRId64 "]",
-                              offset->dims[0], offset->dims[1], offset->dims[2], offset->dims[3], out[0], 2 * taps, out[2], out[3]);
+                              offset->dims[0], offset->dims[1], offset->dims[2], offset->dims[3], out[0], groups,
+                              2 * taps, out[2], out[3]);
     if (tn__shape_has(c, 4) && tn__type_is_static(mask) &&
         (mask->dims[0] != out[0] || mask->dims[1] != groups * taps || mask->dims[2] != out[2] || mask->dims[3] != out[3]))
         return TN__INFER_FAIL(c, SHAPE_MISMATCH, "operand 4: found %" PRId64 " channels, wanted %" PRId64, mask->dims[1], groups * taps);

@@ -39,6 +39,10 @@ static inline tn__window_spec tn__window_spec_of_conv(const tn__attrs_conv *a) {
     return (tn__window_spec){.auto_pad = a->auto_pad, .kernel_shape = a->kernel_shape, .strides = a->strides,
                              .dilations = a->dilations, .pads = a->pads};
 }
+static inline tn__window_spec tn__window_spec_of_deform_conv(const tn__attrs_deform_conv *a) {
+    return (tn__window_spec){.auto_pad = "NOTSET", .kernel_shape = a->kernel_shape, .strides = a->strides, .dilations = a->dilations,
+                             .pads = a->pads};
+}
 static inline tn__window_spec tn__window_spec_of_conv_transpose(const tn__attrs_conv_transpose *a) {
     return (tn__window_spec){.auto_pad = a->auto_pad, .kernel_shape = a->kernel_shape, .strides = a->strides,
                              .dilations = a->dilations, .pads = a->pads, .output_padding = a->output_padding,

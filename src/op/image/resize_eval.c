@@ -155,7 +155,7 @@ static void copy_nearest(const tn_tensor *x, tn_tensor *out, const axis_taps *ta
         int64_t from = 0;
         for (int32_t d = 0; d < x->rank; d++) from += (taps[d].index ? taps[d].index[index[d]] : index[d]) * strides[d];
         if (bytes) memcpy((char *)out->data + (size_t)i * bytes, (const char *)x->data + (size_t)from * bytes, bytes);
-        else if (tn__dtype_is_float(x->dtype)) tn__store_f64(x->dtype, out->data, i, tn__load_f64(x->dtype, x->data, from));
+        else if (x->dtype == TN_DTYPE_f4e2m1) tn__store_f64(x->dtype, out->data, i, tn__load_f64(x->dtype, x->data, from));
         else tn__store_i64(x->dtype, out->data, i, tn__load_i64(x->dtype, x->data, from));
         tn__next_index(out->rank, out->dims, index);
     }
