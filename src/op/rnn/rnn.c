@@ -54,7 +54,8 @@ static void lstm_step(tn__recurrent *s, int64_t d) { /* gates i o f c; peepholes
         double cell = f * old + i * g;
         double o = tn__recurrent_act(s, d, 0, s->sum[H + j] + p[H + j] * cell);
         s->cell[j] = cell;
-        s->next[j] = o * tn__recurrent_act(s, d, 2, cell);
+        /* h's input is not clipped: onnxruntime clips the gates only */
+        s->next[j] = o * s->act[d][2].f(cell, s->act[d][2].alpha, s->act[d][2].beta);
     }
 }
 
