@@ -56,6 +56,26 @@ static void test_round_trip(void **state) {
                 "}\n");
 }
 
+static void test_subgraphs_and_attributes(void **state) {
+    (void)state;
+    expect_same("graph \"main\" symbols(N) {\n"
+                "  input %1 \"c\" : bool[]\n"
+                "  input %2 \"x\" : f32[N,2]\n"
+                "  %3 = if(%1, %2) {then_branch=graph \"a\" symbols(N) {\n"
+                "    input %1 \"x\" : f32[N,2]\n"
+                "    %2 = relu(%1) : f32[N,2]\n"
+                "    output \"y\" %2\n"
+                "  }, else_branch=graph \"b\" {\n"
+                "    input %1 \"x\" : f32[?,2]\n"
+                "    %2 = softmax(%1) {axis=0} : f32[?,2]\n"
+                "    output \"y\" %2\n"
+                "  }} : f32[?,2]\n"
+                "  %4 = cast(%3) {to=f16} : f16[?,2]  # layer/cast\n"
+                "  %5 = transpose(%2) {perm=[1,0]} : f32[2,N]\n"
+                "  output \"y\" %4\n"
+                "}\n");
+}
+
 static void test_large_and_nan(void **state) {
     (void)state;
     tn_graph *g, *h;
@@ -127,7 +147,8 @@ static void test_depth(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_large_and_nan),
-                                       cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_subgraphs_and_attributes),
+                                       cmocka_unit_test(test_large_and_nan), cmocka_unit_test(test_malformed),
+                                       cmocka_unit_test(test_depth)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
