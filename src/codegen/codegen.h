@@ -1,0 +1,26 @@
+/* Code generation: kernels to machine code in memory, through LLVM. */
+#ifndef TN_CODEGEN_CODEGEN_H
+#define TN_CODEGEN_CODEGEN_H
+#include "kernel/kernel.h"
+
+/* ABI of a generated kernel: base addresses of the buffers, and the slice [begin, end) of the grid. */
+typedef void (*tn__kernel_fn)(void *const *buffers, int64_t begin, int64_t end);
+
+/* What the host (or the named CPU) offers. */
+typedef struct tn__target {
+    char cpu[64];
+    char features[4096];
+    int32_t lanes;     /* 32-bit lanes of the widest vector */
+    int32_t registers; /* vector registers */
+} tn__target;
+tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
+
+/* A set of compiled kernels; immutable, thread-safe. */
+typedef struct tn__code tn__code;
+tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, tn__code **out);
+void tn__code_destroy(tn__code *code);
+tn__kernel_fn tn__code_get(const tn__code *code, uint32_t index);
+uint64_t tn__code_bytes(const tn__code *code);
+/* LLVM IR or assembly of one kernel; free with tn__strfree. */
+tn_error *tn__code_text(tn_context *c, const tn__target *target, const tn__kernel *kernel, bool assembly, char **out_text);
+#endif

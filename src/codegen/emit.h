@@ -1,0 +1,24 @@
+/* Kernel to LLVM IR. Shared between the files of codegen only. */
+#ifndef TN_CODEGEN_EMIT_H
+#define TN_CODEGEN_EMIT_H
+#include <llvm-c/Core.h>
+#include "codegen/codegen.h"
+
+/* Adds kernel `k` as a function of that name to `module`. */
+void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k);
+
+/* Builder helpers of one function. `type_like` gives scalar or vector. */
+typedef struct tn__ir {
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef b;
+} tn__ir;
+LLVMValueRef tn__ir_intrinsic(tn__ir *ir, const char *name, LLVMTypeRef overload, LLVMValueRef *args, uint32_t n);
+/* A constant of x's type (scalar, or splat when x is a vector). */
+LLVMValueRef tn__ir_const_like(tn__ir *ir, LLVMValueRef x, double value);
+/* Our own polynomials on f32 scalars or vectors, with the error bounds stated there. */
+LLVMValueRef tn__ir_exp(tn__ir *ir, LLVMValueRef x);
+LLVMValueRef tn__ir_log(tn__ir *ir, LLVMValueRef x);
+LLVMValueRef tn__ir_tanh(tn__ir *ir, LLVMValueRef x);
+LLVMValueRef tn__ir_erf(tn__ir *ir, LLVMValueRef x);
+#endif

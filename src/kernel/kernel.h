@@ -1,0 +1,92 @@
+/* Kernels: one perfect loop nest over one scalar expression DAG, and its schedule. Everything dense is one of these: elementwise,
+ * reduction, matmul, convolution, pooling, layout change. Register tiling of a reduction IS the matmul/convolution micro-kernel.
+ *
+ *   for grid index g in [begin, end)                       outer spatial dims x tiles of dim J x chunks of dim M
+ *     for tiles of dim M inside the chunk
+ *       acc[MR][NV] = identity                             NV vectors along J and the lanes, MR unrolled steps of M
+ *       for reduction dims (rolled, unless unroll is set)
+ *         acc[i][j] = reduce(acc[i][j], body(i, j))
+ *       store epilogue(acc[i][j])
+ *
+ * Without reduction dims the epilogue is stored directly. Accesses are affine in the dims. */
+#ifndef TN_KERNEL_KERNEL_H
+#define TN_KERNEL_KERNEL_H
+#include "op/op.h"
+
+enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3 };
+
+/* Element offset = offset + sum stride[d] * index[d]. */
+typedef struct tn__kmap {
+    int64_t offset;
+    int64_t stride[TN__K_DIMS];
+} tn__kmap;
+
+typedef enum tn__kop {
+    TN__KX_LOAD, TN__KX_CONST, TN__KX_RED, /* RED: the reduced value */
+    TN__KX_ADD, TN__KX_SUB, TN__KX_MUL, TN__KX_DIV, TN__KX_MAX, TN__KX_MIN,
+    TN__KX_NEG, TN__KX_ABS, TN__KX_SQRT, TN__KX_FLOOR, TN__KX_CEIL, TN__KX_ROUND, TN__KX_EXP, TN__KX_LOG, TN__KX_TANH, TN__KX_ERF,
+    TN__KX_EQ, TN__KX_LT, TN__KX_LE, TN__KX_AND, TN__KX_OR, TN__KX_XOR, TN__KX_NOT, TN__KX_SELECT, TN__KX_CAST
+} tn__kop;
+
+typedef struct tn__kguard {
+    tn__kmap map;
+    int64_t bound;
+} tn__kguard;
+
+typedef struct tn__kexpr {
+    tn__kop op;
+    tn_dtype dtype; /* of the result: f32, f64, i32, i64, bool */
+    int16_t arg[3]; /* earlier expressions, -1 none */
+    int16_t buffer; /* LOAD */
+    double value;   /* CONST; LOAD: the value where a guard fails */
+    tn__kmap map;   /* LOAD */
+    int32_t n_guards; /* LOAD: reads only where 0 <= map < bound for every guard */
+    tn__kguard guard[TN__K_GUARDS];
+} tn__kexpr;
+
+/* Reduction steps count only where 0 <= mul_s * index[s] + mul_r * index[r] + add < bound; s spatial, r reduction dim, mul_r > 0. */
+typedef struct tn__kdomain {
+    int32_t s, r;
+    int64_t mul_s, mul_r, add, bound;
+} tn__kdomain;
+
+typedef struct tn__kernel {
+    char name[64];             /* symbol */
+    int32_t n_dims, n_spatial; /* dims[0..n_spatial) spatial, the rest reduction, outermost first */
+    int64_t extent[TN__K_DIMS];
+    int32_t n_exprs;
+    tn__kexpr exprs[TN__K_EXPRS];
+    int32_t body;     /* expression reduced; -1 without reduction dims */
+    tn__kop reduce;   /* ADD, MUL, MAX, MIN */
+    int32_t epilogue; /* expression stored */
+    int32_t n_domain;
+    tn__kdomain domain[TN__K_DOMAIN];
+    int32_t n_buffers;
+    tn_dtype buffer_dtype[TN__K_BUFFERS];
+    int32_t out_buffer;
+    tn__kmap out_map;
+
+    /* schedule */
+    int32_t lanes;   /* W: vector lanes; 1 = scalar */
+    int32_t v;       /* the lane dim, spatial: extent W (or the tail below); -1 scalar */
+    int32_t v_tail;  /* valid lanes in the last vector along j (without j: in every vector); 0 = all */
+    int32_t r_lanes; /* 1: the lanes are the LAST reduction dim (extent = lanes); horizontal reduction at the end, v == -1 */
+    int32_t j, nv;   /* dim unrolled into vectors; -1 */
+    int32_t m, mr;   /* dim unrolled into rows; -1 */
+    int32_t m_chunk; /* tiles of m per grid step; 0 = all */
+    uint32_t unroll; /* bit d: reduction dim d is unrolled */
+    int64_t grid;    /* grid steps, set by tn__kernel_finish */
+    int64_t grain;   /* grid steps worth a thread's while */
+    double flops;
+} tn__kernel;
+
+/* All return -1 when the kernel is full (or an argument is -1). */
+int32_t tn__kx(tn__kernel *k, tn__kop op, tn_dtype dtype, int32_t a, int32_t b, int32_t c);
+int32_t tn__kx_const(tn__kernel *k, tn_dtype dtype, double value);
+int32_t tn__kx_load(tn__kernel *k, int32_t buffer, const tn__kmap *map);
+/* The dtype an element of storage type d has in expressions; NONE when kernels cannot hold it. */
+tn_dtype tn__kernel_compute_dtype(tn_dtype d);
+/* Sets grid and grain from the dims and the schedule. */
+void tn__kernel_finish(tn__kernel *k);
+static inline int64_t tn__ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+#endif
