@@ -1,0 +1,377 @@
+/* Lowering: layouts, groups, and the walk over the graph that turns groups into kernels and the rest into calls. */
+#include "kernel/lower.h"
+#include "kernel/schedule.h"
+
+#include <stdio.h>
+
+/* ---- slots --------------------------------------------------------------------------------------------------- */
+
+uint32_t tn__lower_slot(tn__lower *l, tn__slot_kind kind, size_t bytes) {
+    tn__slot s = {.kind = kind, .bytes = bytes, .first = -1, .last = -1};
+    if (l->p->slots.count >= TN__NO_SLOT || !TN__PUSH(l->a, &l->p->slots, s)) return TN__NO_SLOT;
+    return (uint32_t)l->p->slots.count - 1;
+}
+
+size_t tn__lower_bytes(const tn__type *t, int32_t block) {
+    int64_t n = 1;
+    for (int32_t i = 0; i < t->rank; i++) n *= block && i == 1 ? tn__ceil_div(t->dims[i], block) * block : t->dims[i];
+    return tn__dtype_bytes(t->dtype, n);
+}
+
+tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot) {
+    *out_slot = tn__lower_slot(l, TN__SLOT_CONSTANT, t->bytes);
+    if (*out_slot == TN__NO_SLOT) return tn__error_oom();
+    tn_tensor_retain(t);
+    l->p->slots.data[*out_slot].constant = t;
+    l->p->constant_bytes += t->bytes;
+    return NULL;
+}
+
+tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot) {
+    tn__lower_value *lv = &l->values[v.id];
+    uint32_t *slot = lv->block ? &lv->blocked : &lv->plain;
+    if (*slot == TN__NO_SLOT) {
+        *slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__lower_bytes(tn__type_of(l->g, v), lv->block));
+        if (*slot == TN__NO_SLOT) return tn__error_oom();
+    }
+    *out_slot = *slot;
+    return NULL;
+}
+
+/* A constant with its axis padded and blocked: [..., ceil(c/w), rest..., w], pad lanes zero. */
+static tn_error *pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot) {
+    int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w, blocks = tn__ceil_div(c, w);
+    size_t item = tn_dtype_bits(t->dtype) / 8;
+    for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
+    for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
+    int64_t dims[4] = {outer, blocks, inner, w};
+    tn_tensor *packed;
+    TN__TRY(tn_tensor_create(l->c, t->dtype, 4, dims, &packed));
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t k = 0; k < c; k++)
+            for (int64_t i = 0; i < inner; i++)
+                memcpy((char *)packed->data + (size_t)(((o * blocks + k / w) * inner + i) * w + k % w) * item,
+                       (const char *)t->data + (size_t)((o * c + k) * inner + i) * item, item);
+    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
+    tn_tensor_release(packed);
+    return e;
+}
+
+/* Copies between the two layouts of a value of rank >= 2. */
+static tn_error *reorder(tn__lower *l, tn_value v, uint32_t from, uint32_t to, bool to_blocked) {
+    const tn__type *t = tn__type_of(l->g, v);
+    int64_t n = t->dims[0], c = t->dims[1], s = 1, w = l->w, blocks = tn__ceil_div(c, w), rest = c % w;
+    uint32_t slots[2] = {from, to};
+    for (int32_t i = 2; i < t->rank; i++) s *= t->dims[i];
+    for (int part = 0; part < 2; part++) { /* whole blocks, then the last one if it is not full */
+        int64_t first = part ? c / w : 0, count = part ? (rest ? 1 : 0) : c / w, lanes = part ? rest : w;
+        if (to_blocked && part && count) lanes = w;
+        if (!count) continue;
+        tn__kernel *k = tn__lower_kernel(l, to_blocked ? "block" : "unblock", TN__NO_NODE);
+        if (!k) return tn__error_oom();
+        k->n_buffers = 2;
+        k->buffer_dtype[0] = k->buffer_dtype[1] = t->dtype;
+        k->out_buffer = 1;
+        k->body = -1;
+        k->lanes = (int32_t)w;
+        k->j = -1;
+        tn__kmap plain = {first * w * s, {c * s, w * s}}, blocked = {first * s * w, {blocks * s * w, s * w}};
+        k->extent[0] = n;
+        k->extent[1] = count;
+        k->n_dims = k->n_spatial = 4;
+        if (to_blocked) { /* dims n, cb, s, lane */
+            k->extent[2] = s, k->extent[3] = w;
+            plain.stride[2] = 1, plain.stride[3] = s;
+            blocked.stride[2] = w, blocked.stride[3] = 1;
+            k->v = 3;
+            k->m = 2;
+            k->epilogue = tn__kx_load(k, 0, &plain);
+            if (part) {
+                tn__kexpr *x = &k->exprs[k->epilogue];
+                x->n_guards = 1;
+                x->guard[0].bound = c;
+                x->guard[0].map = (tn__kmap){first * w, {0, w, 0, 1}};
+            }
+            k->out_map = blocked;
+            k->mr = s < 4 ? (int32_t)s : 4;
+            k->m_chunk = 64;
+            TN__TRY(tn__lower_launch(l, k, slots, TN__NO_NODE));
+        } else { /* dims n, cb, lane, s: vectors along s */
+            k->extent[2] = lanes, k->extent[3] = s;
+            plain.stride[2] = s, plain.stride[3] = 1;
+            blocked.stride[2] = 1, blocked.stride[3] = w;
+            k->epilogue = tn__kx_load(k, 0, &blocked);
+            k->out_map = plain;
+            tn__kernel *tail = tn__lower_kernel(l, "unblockt", TN__NO_NODE);
+            if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+            char name[sizeof tail->name];
+            memcpy(name, tail->name, sizeof name);
+            tn__schedule_elementwise(k, l->w, tail);
+            memcpy(tail->name, name, sizeof name);
+            tn_error *e = tn__lower_launch(l, k, slots, TN__NO_NODE);
+            if (!e && tail->n_dims) e = tn__lower_launch(l, tail, slots, TN__NO_NODE);
+            else tn__free(l->a, tail, sizeof *tail);
+            if (e) return e;
+        }
+    }
+    return NULL;
+}
+
+tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot) {
+    tn__lower_value *lv = &l->values[v.id];
+    uint32_t *slot = block ? &lv->blocked : &lv->plain;
+    *out_slot = *slot;
+    const tn_tensor *constant = tn__constant_of(l->g, v);
+    if (constant && block) return pack_blocked(l, constant, axis, out_slot); /* the axis may differ between users: not kept */
+    if (*slot != TN__NO_SLOT) return NULL;
+    if (constant) {
+        TN__TRY(tn__lower_constant_slot(l, (tn_tensor *)constant, out_slot));
+        *slot = *out_slot;
+        return NULL;
+    }
+    uint32_t other = block ? lv->plain : lv->blocked;
+    if (other == TN__NO_SLOT || (block && axis != 1)) return TN__FAIL(l->a, INTERNAL, "value %%%u is used before it is made", v.id);
+    *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__lower_bytes(tn__type_of(l->g, v), block));
+    if (*out_slot == TN__NO_SLOT) return tn__error_oom();
+    TN__TRY(reorder(l, v, other, *out_slot, block != 0));
+    *slot = *out_slot;
+    return NULL;
+}
+
+/* ---- steps --------------------------------------------------------------------------------------------------- */
+
+tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node) {
+    tn__kernel *k = tn__alloc_zero(l->a, sizeof *k);
+    if (!k) return NULL;
+    const char *op = node == TN__NO_NODE ? "reorder" : tn__op_infos[l->g->nodes.data[node].op].name;
+    snprintf(k->name, sizeof k->name, "tn_%s_%s_%zu_%u", stem, op, l->p->kernels.count, node == TN__NO_NODE ? 0 : node);
+    k->v = k->j = k->m = k->body = -1;
+    k->nv = k->mr = 1;
+    k->lanes = 1;
+    return k;
+}
+
+static tn_error *add_step(tn__lower *l, tn__step s, const uint32_t *slots) {
+    s.slots = tn__arena_copy(&l->p->arena, slots, (s.n_slots ? s.n_slots : 1) * sizeof *slots);
+    if (!s.slots || !TN__PUSH(l->a, &l->p->steps, s)) return tn__error_oom();
+    int32_t now = (int32_t)l->p->steps.count - 1;
+    for (uint32_t i = 0; i < s.n_slots; i++) {
+        if (slots[i] == TN__NO_SLOT) continue;
+        tn__slot *t = &l->p->slots.data[slots[i]];
+        if (t->first < 0) t->first = now;
+        t->last = now;
+    }
+    return NULL;
+}
+
+tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
+    snprintf(k->name + strlen(k->name), sizeof k->name - strlen(k->name), "_%zu", l->p->kernels.count); /* unique in the module */
+    tn__kernel_finish(k);
+    for (int32_t d = 0; d < k->n_dims; d++)
+        if (!k->extent[d] && d < k->n_spatial) { /* nothing to store */
+            tn__free(l->a, k, sizeof *k);
+            return NULL;
+        }
+    l->p->flops += k->flops;
+    if (!TN__PUSH(l->a, &l->p->kernels, k)) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    tn__step s = {.kind = TN__STEP_KERNEL, .kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
+    return add_step(l, s, slots);
+}
+
+static tn_error *add_call(tn__lower *l, uint32_t node) {
+    const tn__node *n = &l->g->nodes.data[node];
+    uint32_t *slots = TN__ARENA_ARRAY(&l->p->arena, uint32_t, n->n_in + n->n_out + 1);
+    if (!slots) return tn__error_oom();
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        tn_value v = tn__in(l->g, n, i);
+        slots[i] = TN__NO_SLOT;
+        if (v.id) TN__TRY(tn__lower_get(l, v, 0, 0, &slots[i]));
+    }
+    for (uint32_t i = 0; i < n->n_out; i++) TN__TRY(tn__lower_define(l, tn__out(n, i), &slots[n->n_in + i]));
+    tn__step s = {.kind = TN__STEP_CALL, .node = node, .n_slots = n->n_in + n->n_out};
+    return add_step(l, s, slots);
+}
+
+/* ---- layouts ------------------------------------------------------------------------------------------------- */
+
+static bool is_window_op(tn__op op) {
+    return op == TN_OP_max_pool || op == TN_OP_average_pool || op == TN_OP_global_average_pool || op == TN_OP_global_max_pool;
+}
+
+/* Ops whose pad lanes could turn into infinities or NaN when the channels do not fill the last block. */
+static bool unsafe_on_padding(tn__op op) {
+    return op == TN_OP_div || op == TN_OP_log || op == TN_OP_reciprocal || op == TN_OP_rsqrt || op == TN_OP_pow || op == TN_OP_exp;
+}
+
+static int32_t layout_of(tn__lower *l, const tn__node *n) {
+    const tn__type *t = &l->g->values.data[n->first_out].type;
+    if (t->rank < 3 || t->dtype != TN_DTYPE_f32) return 0;
+    if (n->op == TN_OP_conv || is_window_op(n->op)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
+    if ((tn__op_infos[n->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(l->g, n)) {
+        bool any = false;
+        if (t->dims[1] % l->w && unsafe_on_padding(n->op)) return 0;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            tn_value v = tn__in(l->g, n, i);
+            if (!v.id || tn__constant_of(l->g, v)) continue;
+            const tn__type *x = tn__type_of(l->g, v);
+            if (l->values[v.id].block) {
+                if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;
+                any = true;
+            } else if (x->dtype != TN_DTYPE_f32) return 0;
+            else if (x->rank + 1 >= t->rank && x->rank >= 1 && t->rank - x->rank <= 1 && x->dims[1 - (t->rank - x->rank)] != 1 &&
+                     x->rank != t->rank)
+                return 0; /* a run-time [c, 1, 1]: no blocked form */
+        }
+        return any ? l->w : 0;
+    }
+    if (n->op == TN_OP_concat) {
+        const tn__attrs_axis *a = n->attrs;
+        if (a->axis != 1 && a->axis != 1 - t->rank) return 0;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            tn_value v = tn__in(l->g, n, i);
+            if (!l->values[v.id].block || (i + 1 < n->n_in && tn__type_of(l->g, v)->dims[1] % l->w)) return 0;
+        }
+        return l->w;
+    }
+    return 0;
+}
+
+/* ---- groups -------------------------------------------------------------------------------------------------- */
+
+static bool same_dims(const tn__type *a, const tn__type *b) {
+    return a->rank == b->rank && !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims);
+}
+
+/* Walks backwards: a node joins the group of its users when all of them are in one group that iterates over the same shape. */
+static tn_error *make_groups(tn__lower *l) {
+    const tn_graph *g = l->g;
+    size_t n = g->nodes.count;
+    uint32_t *user = tn__alloc(l->a, g->values.count * sizeof *user); /* the one group that uses a value; NO_NODE none; NO_NODE-1 several */
+    uint32_t *size = tn__alloc_zero(l->a, n * sizeof *size);
+    if (!user || !size) {
+        tn__free(l->a, user, g->values.count * sizeof *user);
+        tn__free(l->a, size, n * sizeof *size);
+        return tn__error_oom();
+    }
+    for (size_t i = 0; i < g->values.count; i++) user[i] = TN__NO_NODE;
+    for (size_t i = 0; i < g->outputs.count; i++) user[g->outputs.data[i].value.id] = TN__NO_NODE - 1;
+    for (size_t at = n; at-- > 0;) {
+        const tn__node *x = &g->nodes.data[at];
+        uint32_t self = (uint32_t)at, group = self;
+        tn_value out = tn__out(x, 0);
+        bool ew = (tn__op_infos[x->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(g, x);
+        bool anchor = tn__lower_anchor_ok(l, x);
+        uint32_t u = x->n_out == 1 ? user[out.id] : TN__NO_NODE - 1;
+        if ((ew || anchor) && u < TN__NO_NODE - 1 && size[u] < 12) {
+            const tn__node *root = &g->nodes.data[u];
+            bool ew_root = (tn__op_infos[root->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(g, root);
+            bool fits = ew_root && same_dims(tn__type_of(g, out), tn__type_of(g, tn__out(root, 0))) &&
+                        l->values[out.id].block == l->values[root->first_out].block;
+            if (fits && (ew || l->anchor[u] == TN__NO_NODE)) {
+                group = u;
+                if (anchor) l->anchor[u] = self;
+            }
+        }
+        l->group[at] = group;
+        size[group]++;
+        if (group == self && anchor) l->anchor[self] = self;
+        for (uint32_t i = 0; i < x->n_in; i++) {
+            tn_value v = tn__in(g, x, i);
+            if (!v.id) continue;
+            uint32_t by = ew && group != TN__NO_NODE ? group : TN__NO_NODE - 1; /* only elementwise nodes take others in */
+            user[v.id] = user[v.id] == TN__NO_NODE || user[v.id] == by ? by : TN__NO_NODE - 1;
+        }
+    }
+    tn__free(l->a, user, g->values.count * sizeof *user);
+    tn__free(l->a, size, n * sizeof *size);
+    return NULL;
+}
+
+/* ---- the walk ------------------------------------------------------------------------------------------------ */
+
+static bool is_alias(tn__op op) {
+    return op == TN_OP_reshape || op == TN_OP_flatten || op == TN_OP_squeeze || op == TN_OP_unsqueeze || op == TN_OP_identity;
+}
+
+static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
+    if (n->op == TN_OP_conv) return tn__lower_conv(l, root, n);
+    if (n->op == TN_OP_matmul || n->op == TN_OP_gemm) return tn__lower_matmul(l, root, n);
+    if (is_window_op(n->op)) return tn__lower_pool(l, root, n);
+    return tn__lower_reduce(l, root, n);
+}
+
+static tn_error *lower_node(tn__lower *l, uint32_t at) {
+    const tn__node *n = &l->g->nodes.data[at];
+    if (n->op == TN_OP_constant || l->group[at] != at) return NULL; /* inlined elsewhere */
+    if (l->anchor[at] != TN__NO_NODE) return lower_anchor(l, at, &l->g->nodes.data[l->anchor[at]]);
+    if (is_alias(n->op)) {
+        uint32_t slot;
+        TN__TRY(tn__lower_get(l, tn__in(l->g, n, 0), 0, 0, &slot));
+        l->values[n->first_out].plain = slot;
+        return NULL;
+    }
+    if ((tn__op_infos[n->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(l->g, n)) return tn__lower_group_elementwise(l, at);
+    bool done = false;
+    TN__TRY(tn__lower_move(l, at, &done));
+    return done ? NULL : add_call(l, at);
+}
+
+static tn_error *lower_outputs(tn__lower *l) {
+    for (uint32_t i = 0; i < l->g->outputs.count; i++) {
+        uint32_t slot;
+        TN__TRY(tn__lower_get(l, l->g->outputs.data[i].value, 0, 0, &slot));
+        tn__slot *s = &l->p->slots.data[slot];
+        if (s->kind == TN__SLOT_ARENA) {
+            s->kind = TN__SLOT_OUTPUT;
+            s->index = i;
+            continue;
+        }
+        uint32_t copy[2] = {slot, tn__lower_slot(l, TN__SLOT_OUTPUT, tn__lower_bytes(tn__type_of(l->g, l->g->outputs.data[i].value), 0))};
+        if (copy[1] == TN__NO_SLOT) return tn__error_oom();
+        l->p->slots.data[copy[1]].index = i;
+        tn__step step = {.kind = TN__STEP_COPY, .n_slots = 2};
+        TN__TRY(add_step(l, step, copy));
+    }
+    return NULL;
+}
+
+static tn_error *lower_graph(tn__lower *l) {
+    const tn_graph *g = l->g;
+    for (size_t i = 0; i < g->values.count; i++) l->values[i].plain = l->values[i].blocked = TN__NO_SLOT;
+    for (size_t i = 0; i < g->nodes.count; i++) l->anchor[i] = TN__NO_NODE;
+    for (uint32_t i = 0; i < g->inputs.count; i++) {
+        tn_value v = g->inputs.data[i].value;
+        uint32_t slot = tn__lower_slot(l, TN__SLOT_INPUT, tn__lower_bytes(tn__type_of(g, v), 0));
+        if (slot == TN__NO_SLOT) return tn__error_oom();
+        l->p->slots.data[slot].index = i;
+        l->values[v.id].plain = slot;
+    }
+    for (size_t i = 0; i < g->nodes.count; i++) l->values[g->nodes.data[i].first_out].block = layout_of(l, &g->nodes.data[i]);
+    TN__TRY(make_groups(l));
+    for (uint32_t i = 0; i < g->nodes.count; i++)
+        TN__TRY(tn__error_prefix(lower_node(l, i), "lowering node %u (%s)", i, tn__op_infos[g->nodes.data[i].op].name));
+    return lower_outputs(l);
+}
+
+tn_error *tn__program_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__program **out) {
+    *out = NULL;
+    const tn_allocator *a = &c->allocator;
+    tn__program *p = tn__alloc_zero(a, sizeof *p);
+    if (!p) return tn_graph_release(graph), tn__error_oom();
+    tn_context_retain(c);
+    p->context = c;
+    p->graph = graph;
+    tn__arena_init(&p->arena, a);
+    tn__arena scratch;
+    tn__arena_init(&scratch, a);
+    tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers};
+    l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
+    l.group = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);
+    l.anchor = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);
+    tn_error *e = l.values && l.group && l.anchor ? lower_graph(&l) : tn__error_oom();
+    tn__arena_deinit(&scratch);
+    if (!e) e = tn__program_plan(p);
+    if (e) tn__program_destroy(p);
+    else *out = p;
+    return e;
+}

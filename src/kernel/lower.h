@@ -1,0 +1,80 @@
+/* Lowering a static graph to a program. Shared between the files of kernel/lower_*.c only. */
+#ifndef TN_KERNEL_LOWER_H
+#define TN_KERNEL_LOWER_H
+#include "kernel/program.h"
+
+/* How a value lies in memory: row-major, or blocked on axis 1: [n, ceil(c/block), spatial..., block] (pad channels hold finite rubbish). */
+typedef struct tn__lower_value {
+    int32_t block;     /* 0 row-major */
+    uint32_t plain, blocked; /* slots of either form; TN__NO_SLOT */
+} tn__lower_value;
+#define TN__NO_SLOT UINT32_MAX
+
+typedef struct tn__lower {
+    tn_context *c;
+    const tn_allocator *a;
+    tn__program *p;
+    const tn_graph *g;
+    int32_t w, registers;
+    tn__lower_value *values; /* by value id */
+    uint32_t *group;         /* by node: root node of its group */
+    uint32_t *anchor;        /* by root node: the node that is not elementwise (conv, matmul, reduce, pool), or TN__NO_NODE */
+} tn__lower;
+
+/* The kernel being built for one group. */
+typedef struct tn__build {
+    tn__lower *l;
+    tn__kernel *k;
+    uint32_t root;
+    uint32_t slots[TN__K_BUFFERS];
+    int32_t memo_red;                 /* expression of the anchor's result */
+    int32_t block;                    /* layout of the root's value */
+    int32_t rank;                     /* of the root's logical shape */
+    int32_t axis_of_dim[TN__K_DIMS];  /* logical axis that a kernel dim walks, -1: none */
+    int64_t mul_of_dim[TN__K_DIMS];   /* an axis split over several dims: index = sum mul * dim */
+    int32_t n_memo;
+    uint32_t memo_value[TN__K_EXPRS];
+    int32_t memo_expr[TN__K_EXPRS];
+} tn__build;
+
+uint32_t tn__lower_slot(tn__lower *l, tn__slot_kind kind, size_t bytes); /* TN__NO_SLOT when out of memory */
+/* The slot of v in the wanted layout (block 0, or w on `axis` of its own shape): adds a reorder kernel or packs a constant where it is in the other one. */
+tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot);
+/* Gives v its slot in its own layout (made if needed). */
+/* A slot of a constant tensor (retained). */
+tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot);
+tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot);
+/* Adds the kernel as a step; takes k over. */
+tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
+tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node);
+/* Bytes of a value in a layout. */
+size_t tn__lower_bytes(const tn__type *t, int32_t block);
+
+/* May the kernel language hold this elementwise node? */
+bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n);
+/* A node that a kernel computes with a reduction, by lower_{conv,matmul,reduce}. */
+bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n);
+
+/* Expression of value v over the kernel's dims, inlining nodes of the group; -1 after an error in *e. */
+int32_t tn__build_expr(tn__build *b, tn_value v, tn_error **e);
+/* A buffer of the kernel for this slot. */
+int32_t tn__build_buffer(tn__build *b, uint32_t slot, tn_dtype dtype);
+/* Kernel dims from a logical shape: one per axis; blocked: channel blocks, ..., lanes. Spatial only. */
+void tn__build_axes(tn__build *b, const tn__type *shape, int32_t block);
+/* Epilogue from the root's value (the anchor's result is memo_red), output buffer and map. */
+tn_error *tn__build_epilogue(tn__build *b);
+
+/* Register tile (rows x vectors) of least cost for `rows` rows and `vectors` vectors of results. */
+void tn__lower_choose_tile(int64_t rows, int64_t vectors, int32_t registers, int32_t most_rows, bool divisors_only, int32_t *out_mr,
+                           int32_t *out_nv);
+/* An operand of the root's group broadcasts along some but not all axes from `from_axis` on: those axes cannot be walked as one. */
+bool tn__lower_partly_broadcast(const tn__lower *l, uint32_t root, int32_t from_axis);
+
+tn_error *tn__lower_group_elementwise(tn__lower *l, uint32_t root);
+tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n);
+tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n);
+tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n);
+tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n);
+/* transpose, slice, expand, pad (constant), concat, split piece: affine copies. *out_done false: not for kernels. */
+tn_error *tn__lower_move(tn__lower *l, uint32_t node, bool *out_done);
+#endif

@@ -1,0 +1,383 @@
+/* Convolution and pooling on channel-blocked data. */
+#include "kernel/lower.h"
+#include "kernel/schedule.h"
+#include "op/conv/window.h"
+
+enum { UNROLL_MOST = 11 };
+
+static tn_error *conv_window(const tn__lower *l, const tn__node *n, tn__window *w) {
+    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *k = tn__type_of(l->g, tn__in(l->g, n, 1));
+    tn__window_spec s = tn__window_spec_of_conv(n->attrs);
+    return tn__window_resolve(l->a, &s, x->rank - 2, x->dims + 2, k->dims + 2, w);
+}
+
+static tn_error *pool_window(const tn__lower *l, const tn__node *n, tn__window *w) {
+    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
+    if (n->op == TN_OP_global_average_pool || n->op == TN_OP_global_max_pool) {
+        *w = (tn__window){.rank = x->rank - 2};
+        for (int32_t i = 0; i < w->rank; i++) w->kernel[i] = w->in[i] = x->dims[i + 2], w->stride[i] = w->dilation[i] = w->out[i] = 1;
+        return NULL;
+    }
+    tn__window_spec s = tn__window_spec_of_pool(n->attrs);
+    return tn__window_resolve(l->a, &s, x->rank - 2, x->dims + 2, NULL, w);
+}
+
+/* Some tap of some output of axis i falls outside the input. */
+static bool needs_domain(const tn__window *w, int32_t i) {
+    return w->pad_begin[i] > 0 || (w->out[i] - 1) * w->stride[i] - w->pad_begin[i] + (w->kernel[i] - 1) * w->dilation[i] >= w->in[i];
+}
+
+static bool window_ok(const tn__window *w) {
+    int32_t last = w->rank - 1;
+    if (w->rank < 1 || w->rank > 3) return false;
+    for (int32_t i = 0; i < w->rank; i++)
+        if (w->out[i] < 1 || w->in[i] < 1 || w->kernel[i] < 1 || w->pad_begin[i] < 0) return false;
+    return !needs_domain(w, last) || w->kernel[last] <= UNROLL_MOST;
+}
+
+static bool conv_ok(const tn__lower *l, const tn__node *n) {
+    const tn_graph *g = l->g;
+    const tn__attrs_conv *at = n->attrs;
+    const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *k = tn__type_of(g, tn__in(g, n, 1));
+    tn_value bias = tn__in(g, n, 2);
+    if (x->dtype != TN_DTYPE_f32 || x->rank < 3 || x->rank > 5 || !tn__constant_of(g, tn__in(g, n, 1))) return false;
+    if (bias.id && !tn__constant_of(g, bias)) return false;
+    if (at->group != 1 && !(at->group == x->dims[1] && k->dims[0] == x->dims[1])) return false;
+    tn__window w;
+    tn_error *e = conv_window(l, n, &w);
+    bool ok = !e && window_ok(&w) && tn__type_elements(x) > 0;
+    tn_error_destroy(e);
+    return ok;
+}
+
+static bool pool_ok(const tn__lower *l, const tn__node *n) {
+    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
+    if (n->n_out != 1 || x->dtype != TN_DTYPE_f32 || x->rank < 3 || x->rank > 5 || tn__type_elements(x) == 0) return false;
+    tn__window w;
+    tn_error *e = pool_window(l, n, &w);
+    bool ok = !e && window_ok(&w);
+    tn_error_destroy(e);
+    return ok;
+}
+
+static bool reduce_ok(const tn__lower *l, const tn__node *n) {
+    switch (n->op) {
+    case TN_OP_reduce_sum: case TN_OP_reduce_mean: case TN_OP_reduce_max: case TN_OP_reduce_min: case TN_OP_reduce_prod: break;
+    default: return false;
+    }
+    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
+    tn_value axes = tn__in(l->g, n, 1);
+    if (x->dtype != TN_DTYPE_f32 || tn__type_elements(x) == 0 || x->rank < 1 || x->rank > 7) return false;
+    return !axes.id || tn__constant_of(l->g, axes);
+}
+
+static bool matmul_ok(const tn__lower *l, const tn__node *n) {
+    const tn_graph *g = l->g;
+    const tn__type *a = tn__type_of(g, tn__in(g, n, 0)), *b = tn__type_of(g, tn__in(g, n, 1));
+    if (a->dtype != TN_DTYPE_f32 || a->rank < 2 || b->rank < 2 || a->rank > 6 || b->rank > 6) return false;
+    return tn__type_elements(a) > 0 && tn__type_elements(b) > 0;
+}
+
+bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n) {
+    switch (n->op) {
+    case TN_OP_conv: return conv_ok(l, n);
+    case TN_OP_max_pool: case TN_OP_average_pool: case TN_OP_global_average_pool: case TN_OP_global_max_pool: return pool_ok(l, n);
+    case TN_OP_matmul: case TN_OP_gemm: return matmul_ok(l, n);
+    default: return reduce_ok(l, n);
+    }
+}
+
+static int32_t add_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul) {
+    tn__kernel *k = b->k;
+    b->axis_of_dim[k->n_dims] = axis;
+    b->mul_of_dim[k->n_dims] = mul;
+    k->extent[k->n_dims] = extent;
+    return k->n_dims++;
+}
+
+/* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
+static double tile_cost(int64_t rows, int32_t nv) {
+    double fma = (double)rows * nv / 2, load = (double)(rows + nv) / 2;
+    double c = fma > load ? fma : load;
+    return c < 4 ? 4 : c;
+}
+
+void tn__lower_choose_tile(int64_t rows, int64_t vectors, int32_t registers, int32_t most_rows, bool divisors_only, int32_t *out_mr,
+                           int32_t *out_nv) {
+    double best = 1e300;
+    *out_mr = *out_nv = 1;
+    for (int32_t nv = 1; nv <= 8 && nv <= vectors; nv++) {
+        if (divisors_only && vectors % nv) continue;
+        int32_t fit = (registers - 1 - nv) / nv;
+        if (fit > most_rows) fit = most_rows;
+        if (fit > rows) fit = (int32_t)rows;
+        for (int32_t mr = fit; mr >= 1; mr--) {
+            double cost = ((double)(rows / mr) * tile_cost(mr, nv) + (rows % mr ? tile_cost(rows % mr, nv) : 0)) * (double)tn__ceil_div(vectors, nv);
+            if (cost < best * 0.999) best = cost, *out_mr = mr, *out_nv = nv;
+        }
+    }
+}
+
+bool tn__lower_partly_broadcast(const tn__lower *l, uint32_t root, int32_t from_axis) {
+    const tn_graph *g = l->g;
+    const tn__type *t = tn__type_of(g, tn__out(&g->nodes.data[root], 0));
+    for (uint32_t at = 0; at <= root; at++) {
+        const tn__node *n = &g->nodes.data[at];
+        if (l->group[at] != root || l->anchor[root] == at) continue;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            tn_value v = tn__in(g, n, i);
+            if (!v.id) continue;
+            const tn__type *x = tn__type_of(g, v);
+            bool all = true, none = true;
+            for (int32_t axis = from_axis; axis < t->rank; axis++) {
+                int32_t own = axis - (t->rank - x->rank);
+                bool one = own < 0 || x->dims[own] == 1;
+                if (one && t->dims[axis] != 1) all = false;
+                if (!one) none = false;
+            }
+            if (!all && !none) return true;
+        }
+    }
+    return false;
+}
+
+/* Weights [oc][ic][taps] -> [oc tile][ic block][taps][ic lane][nv][w], zeros where there is nothing. in_block 1: plain input. */
+static tn_error *pack_weights(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, bool interleave,
+                              uint32_t *out_slot) {
+    int64_t oc = t->dims[0], ic = t->dims[1], w = l->w, icb = tn__ceil_div(ic, in_block), ocb = tn__ceil_div(oc, w);
+    if (!interleave) nv = 1;
+    int64_t dims[1] = {tn__ceil_div(ocb, nv) * nv * w * icb * taps * in_block};
+    tn_tensor *packed;
+    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, 1, dims, &packed));
+    const float *src = t->data;
+    float *dst = packed->data;
+    for (int64_t o = 0; o < oc; o++) {
+        int64_t tile = o / (nv * w), lane = o % (nv * w);
+        for (int64_t i = 0; i < ic; i++)
+            for (int64_t k = 0; k < taps; k++)
+                dst[(((tile * icb + i / in_block) * taps + k) * in_block + i % in_block) * nv * w + lane] = src[(o * ic + i) * taps + k];
+    }
+    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
+    tn_tensor_release(packed);
+    return e;
+}
+
+/* Spatial output dims and window taps: dims[] and taps[] are the kernel dims per window axis; strides of the input at `scale` elements a
+ * pixel go into in_map. */
+static void add_window(tn__build *b, const tn__window *w, const int32_t *dims, const int32_t *taps, int64_t scale, tn__kmap *in_map) {
+    tn__kernel *k = b->k;
+    int64_t s = scale;
+    for (int32_t i = w->rank - 1; i >= 0; i--) {
+        in_map->stride[dims[i]] = s * w->stride[i];
+        in_map->stride[taps[i]] = s * w->dilation[i];
+        in_map->offset -= s * w->pad_begin[i];
+        s *= w->in[i];
+        if (needs_domain(w, i))
+            k->domain[k->n_domain++] = (tn__kdomain){dims[i], taps[i], w->stride[i], w->dilation[i], -w->pad_begin[i], w->in[i]};
+    }
+}
+
+static void chunk_rows(tn__kernel *k, int64_t grid_without_m) {
+    int64_t tiles = tn__ceil_div(k->extent[k->m], k->mr), wanted = 16; /* pieces for the pool, by shape only */
+    if (grid_without_m < wanted && tiles > 1) {
+        int64_t pieces = tn__ceil_div(wanted, grid_without_m);
+        k->m_chunk = (int32_t)(pieces > tiles ? 1 : tn__ceil_div(tiles, pieces));
+    }
+}
+
+tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
+    const tn_graph *g = l->g;
+    const tn__attrs_conv *at = n->attrs;
+    tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1), bias = tn__in(g, n, 2);
+    const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
+    tn__window w;
+    TN__TRY(conv_window(l, n, &w));
+    bool depthwise = at->group != 1;
+    int32_t in_block = depthwise || (l->values[xv.id].block && x->dims[1] >= l->w / 2) || x->dims[1] % l->w == 0 ? l->w : 0;
+    int64_t spatial_in = 1, spatial_out = 1, taps_all = 1;
+    bool pointwise = w.rank > 1 && w.out[w.rank - 1] > 1 && !tn__lower_partly_broadcast(l, root, 2);
+    for (int32_t i = 0; i < w.rank; i++) {
+        spatial_in *= w.in[i];
+        spatial_out *= w.out[i];
+        taps_all *= w.kernel[i];
+        if (w.kernel[i] != 1 || w.stride[i] != 1 || w.pad_begin[i] || w.out[i] != w.in[i]) pointwise = false;
+    }
+    if (pointwise) { /* one long axis */
+        w.rank = 1;
+        w.in[0] = w.out[0] = spatial_in;
+        w.kernel[0] = w.stride[0] = w.dilation[0] = 1;
+        w.pad_begin[0] = w.pad_end[0] = 0;
+    }
+    int32_t last = w.rank - 1, mr, nv = 1;
+    int64_t ocb = tn__ceil_div(out->dims[1], l->w), icb = in_block ? tn__ceil_div(x->dims[1], in_block) : x->dims[1];
+    if (depthwise) mr = (int32_t)(w.out[last] < 8 ? w.out[last] : 8);
+    else tn__lower_choose_tile(w.out[last], ocb, l->registers, 28, ocb <= 8 || ocb % 2 == 0, &mr, &nv);
+    bool interleave = !depthwise && ocb % nv == 0;
+
+    tn__kernel *k = tn__lower_kernel(l, depthwise ? "dwconv" : "conv", root);
+    if (!k) return tn__error_oom();
+    tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank, .block = l->w};
+    for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
+    int32_t dims[3], taps[3], d_jt = -1, d_j = -1, d_icb = -1, d_ici = -1;
+    int32_t d_n = add_dim(&b, out->dims[0], 0, 1);
+    if (depthwise) d_jt = add_dim(&b, ocb, 1, l->w);
+    else if (interleave) d_jt = add_dim(&b, ocb / nv, 1, (int64_t)nv * l->w);
+    else d_j = add_dim(&b, ocb, 1, l->w);
+    for (int32_t i = 0; i < w.rank; i++) dims[i] = add_dim(&b, w.out[i], out->rank - w.rank + i, 1);
+    if (interleave) d_j = add_dim(&b, nv, 1, l->w);
+    int32_t d_lane = add_dim(&b, l->w, 1, 1);
+    k->n_spatial = k->n_dims;
+    if (!depthwise) d_icb = add_dim(&b, icb, -1, 1);
+    for (int32_t i = 0; i < w.rank; i++) taps[i] = add_dim(&b, w.kernel[i], -1, 1);
+    if (in_block && !depthwise) d_ici = add_dim(&b, in_block, -1, 1);
+    if (needs_domain(&w, last) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
+
+    uint32_t slot;
+    tn_error *e = tn__lower_get(l, xv, in_block, 1, &slot);
+    tn__kmap map = {0};
+    int64_t pixel = in_block ? in_block : 1;
+    map.stride[d_n] = (depthwise ? ocb : icb) * spatial_in * pixel;
+    if (depthwise) map.stride[d_jt] = spatial_in * pixel, map.stride[d_lane] = 1;
+    else map.stride[d_icb] = spatial_in * pixel;
+    if (d_ici >= 0) map.stride[d_ici] = 1;
+    add_window(&b, &w, dims, taps, pixel, &map);
+    int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+
+    const tn_tensor *weights = tn__constant_of(g, kv);
+    tn__kmap wm = {0};
+    if (!e && depthwise) { /* [c][1][taps] -> [cb][taps][w] */
+        tn_tensor *packed;
+        e = tn_tensor_create(l->c, TN_DTYPE_f32, 1, (int64_t[]){ocb * taps_all * l->w}, &packed);
+        if (!e) {
+            for (int64_t ch = 0; ch < x->dims[1]; ch++)
+                for (int64_t t = 0; t < taps_all; t++)
+                    ((float *)packed->data)[(ch / l->w * taps_all + t) * l->w + ch % l->w] = ((const float *)weights->data)[ch * taps_all + t];
+            e = tn__lower_constant_slot(l, packed, &slot);
+            tn_tensor_release(packed);
+        }
+        wm.stride[d_jt] = taps_all * l->w;
+        wm.stride[d_lane] = 1;
+        int64_t s = l->w;
+        for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];
+    } else if (!e) {
+        e = pack_weights(l, weights, taps_all, in_block ? in_block : 1, nv, interleave, &slot);
+        int64_t row = interleave ? (int64_t)nv * l->w : l->w, s = row * (in_block ? in_block : 1);
+        if (d_ici >= 0) wm.stride[d_ici] = row;
+        for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];
+        wm.stride[d_icb] = s;
+        if (interleave) wm.stride[d_jt] = s * icb, wm.stride[d_j] = l->w;
+        else wm.stride[d_j] = s * icb;
+        wm.stride[d_lane] = 1;
+    }
+    int32_t weight = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &wm);
+    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, in, weight, -1);
+    k->reduce = TN__KX_ADD;
+    b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    if (!e && bias.id) {
+        e = tn__lower_get(l, bias, l->w, 0, &slot);
+        tn__kmap bm = {0};
+        if (d_jt >= 0) bm.stride[d_jt] = b.mul_of_dim[d_jt];
+        if (d_j >= 0) bm.stride[d_j] = l->w;
+        bm.stride[d_lane] = 1;
+        if (!e) {
+            int32_t bx = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &bm);
+            b.memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b.memo_red, bx, -1);
+        }
+    }
+    if (!e) e = tn__build_epilogue(&b);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
+    k->lanes = l->w;
+    k->v = d_lane;
+    k->j = d_j;
+    k->nv = nv;
+    k->m = dims[last];
+    k->mr = mr;
+    bool edges = needs_domain(&w, last);
+    int64_t outer = out->dims[0] * tn__ceil_div(ocb, nv);
+    for (int32_t i = 0; i < last; i++) outer *= w.out[i];
+    if (!edges) chunk_rows(k, outer);
+    k->flops = 2.0 * (double)out->dims[0] * (double)out->dims[1] * (double)spatial_out * (double)taps_all * (double)(depthwise ? 1 : x->dims[1]);
+    return tn__lower_launch(l, k, b.slots, root);
+}
+
+/* 1 / taps inside the input, per output pixel. */
+static tn_error *average_counts(tn__lower *l, const tn__window *w, uint32_t *out_slot) {
+    int64_t n = 1, index[3] = {0, 0, 0};
+    for (int32_t i = 0; i < w->rank; i++) n *= w->out[i];
+    tn_tensor *t;
+    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, 1, &n, &t));
+    for (int64_t at = 0; at < n; at++) {
+        int64_t count = 1;
+        for (int32_t i = 0; i < w->rank; i++) {
+            int64_t begin, end;
+            tn__window_taps(w, i, index[i], &begin, &end);
+            count *= end - begin;
+        }
+        ((float *)t->data)[at] = (float)count;
+        tn__next_index(w->rank, w->out, index);
+    }
+    tn_error *e = tn__lower_constant_slot(l, t, out_slot);
+    tn_tensor_release(t);
+    return e;
+}
+
+tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
+    const tn_graph *g = l->g;
+    tn_value xv = tn__in(g, n, 0);
+    const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
+    bool average = n->op == TN_OP_average_pool || n->op == TN_OP_global_average_pool;
+    bool global = n->op == TN_OP_global_average_pool || n->op == TN_OP_global_max_pool;
+    tn__window w;
+    TN__TRY(pool_window(l, n, &w));
+    int64_t spatial = 1, taps_all = 1, cb = tn__ceil_div(x->dims[1], l->w);
+    int32_t last = w.rank - 1, dims[3], taps[3];
+    bool edges = false;
+    for (int32_t i = 0; i < w.rank; i++) spatial *= w.in[i], taps_all *= w.kernel[i], edges |= needs_domain(&w, i);
+    /* padding that counts: taps outside the input count only while they are inside the padded input, so ceil_mode is left to the count table */
+    bool include = average && !global && ((const tn__attrs_pool *)n->attrs)->count_include_pad;
+    tn__kernel *k = tn__lower_kernel(l, "pool", root);
+    if (!k) return tn__error_oom();
+    tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank, .block = l->w};
+    for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
+    int32_t d_n = add_dim(&b, out->dims[0], 0, 1), d_cb = add_dim(&b, cb, 1, l->w);
+    for (int32_t i = 0; i < w.rank; i++) dims[i] = add_dim(&b, w.out[i], out->rank - w.rank + i, 1);
+    int32_t d_lane = add_dim(&b, l->w, 1, 1);
+    k->n_spatial = k->n_dims;
+    for (int32_t i = 0; i < w.rank; i++) taps[i] = add_dim(&b, w.kernel[i], -1, 1);
+    if (needs_domain(&w, last)) k->unroll = 1u << taps[last];
+    uint32_t slot;
+    tn_error *e = tn__lower_get(l, xv, l->w, 1, &slot);
+    tn__kmap map = {0};
+    map.stride[d_n] = cb * spatial * l->w;
+    map.stride[d_cb] = spatial * l->w;
+    map.stride[d_lane] = 1;
+    add_window(&b, &w, dims, taps, l->w, &map);
+    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+    k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
+    b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    if (!e && average && (!edges || include)) {
+        if (include) { /* windows are cut at the padded border */
+            for (int32_t i = 0; i < w.rank; i++) w.in[i] += w.pad_begin[i] + w.pad_end[i], w.pad_begin[i] = w.pad_end[i] = 0;
+            edges = false;
+            for (int32_t i = 0; i < w.rank; i++) edges |= needs_domain(&w, i);
+        }
+    }
+    if (!e && average && !edges) b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (double)taps_all), -1);
+    else if (!e && average) {
+        e = average_counts(l, &w, &slot);
+        tn__kmap cm = {0};
+        int64_t s = 1;
+        for (int32_t i = w.rank - 1; i >= 0; i--) cm.stride[dims[i]] = s, s *= w.out[i];
+        if (!e) {
+            int32_t c = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &cm);
+            b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, c, -1);
+        }
+    }
+    if (!e) e = tn__build_epilogue(&b);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
+    k->lanes = l->w;
+    k->v = d_lane;
+    k->m = dims[last];
+    k->mr = (int32_t)(k->extent[k->m] < 8 ? k->extent[k->m] : 8);
+    return tn__lower_launch(l, k, b.slots, root);
+}

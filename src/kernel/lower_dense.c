@@ -1,0 +1,229 @@
+/* Matrix products and reductions on row-major data. */
+#include "kernel/lower.h"
+#include "kernel/schedule.h"
+
+static int32_t add_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul) {
+    tn__kernel *k = b->k;
+    b->axis_of_dim[k->n_dims] = axis;
+    b->mul_of_dim[k->n_dims] = mul;
+    k->extent[k->n_dims] = extent;
+    return k->n_dims++;
+}
+
+static void begin(tn__build *b, tn__lower *l, tn__kernel *k, uint32_t root, const tn__type *out) {
+    *b = (tn__build){.l = l, .k = k, .root = root, .rank = out->rank};
+    for (int32_t d = 0; d < TN__K_DIMS; d++) b->axis_of_dim[d] = -1, b->mul_of_dim[d] = 1;
+}
+
+/* B [k][n] (element strides sk, sn) -> [tile][k][nv * w], zeros beyond n. */
+static tn_error *pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
+    int64_t row = (int64_t)nv * l->w, tiles = tn__ceil_div(n, row), dims[1] = {tiles * kk * row};
+    tn_tensor *packed;
+    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, 1, dims, &packed));
+    const float *src = t->data;
+    float *dst = packed->data;
+    for (int64_t i = 0; i < kk; i++)
+        for (int64_t j = 0; j < n; j++) dst[(j / row * kk + i) * row + j % row] = src[i * sk + j * sn];
+    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
+    tn_tensor_release(packed);
+    return e;
+}
+
+tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
+    const tn_graph *g = l->g;
+    tn_value av = tn__in(g, n, 0), bv = tn__in(g, n, 1), cv = tn__in(g, n, 2);
+    const tn__type *a = tn__type_of(g, av), *bt = tn__type_of(g, bv), *out = tn__type_of(g, tn__out(n, 0));
+    const tn__attrs_gemm *gemm = n->op == TN_OP_gemm ? n->attrs : NULL;
+    bool ta = gemm && gemm->transA, tb = gemm && gemm->transB;
+    int32_t ar = a->rank, br = bt->rank, r = out->rank;
+    int64_t m = a->dims[ar - (ta ? 1 : 2)], kk = a->dims[ar - (ta ? 2 : 1)], cols = bt->dims[br - (tb ? 2 : 1)];
+    int64_t am = ta ? 1 : kk, ak = ta ? m : 1, bk = tb ? 1 : cols, bn = tb ? kk : 1, w = l->w;
+    const tn_tensor *weights = br == 2 ? tn__constant_of(g, bv) : NULL;
+    bool flat = !ta && br == 2 && ar > 2 && m > 1 && !tn__lower_partly_broadcast(l, root, 0) && !tn__lower_partly_broadcast(l, root, 0);
+    if (flat) { /* all rows of all batches share B; epilogue operands must be full or [n] */
+        for (uint32_t at = 0; at <= root && flat; at++) {
+            const tn__node *e = &g->nodes.data[at];
+            if (l->group[at] != root || l->anchor[root] == at) continue;
+            for (uint32_t i = 0; i < e->n_in; i++) {
+                tn_value v = tn__in(g, e, i);
+                const tn__type *x = v.id ? tn__type_of(g, v) : NULL;
+                for (int32_t axis = 0; x && axis < r - 1; axis++) {
+                    int32_t own = axis - (r - x->rank);
+                    int64_t d = own < 0 ? 1 : x->dims[own];
+                    if (x->rank > 1 && tn__type_elements(x) > x->dims[x->rank - 1] && d != out->dims[axis]) flat = false;
+                }
+            }
+        }
+    }
+    int64_t rows = m;
+    int32_t n_batch = r - 2;
+    if (flat) {
+        for (int32_t i = 0; i < ar - 2; i++) rows *= a->dims[i];
+        n_batch = 0;
+    }
+    int64_t vectors = tn__ceil_div(cols, w);
+    int32_t mr, nv, most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
+    tn__lower_choose_tile(rows, vectors, l->registers, most, false, &mr, &nv);
+    bool interleave = weights && cols % ((int64_t)nv * w) == 0;
+
+    tn__kernel *k = tn__lower_kernel(l, "mm", root);
+    if (!k) return tn__error_oom();
+    tn__build b;
+    begin(&b, l, k, root, out);
+    int32_t d_jt = -1, d_j;
+    for (int32_t i = 0; i < n_batch; i++) add_dim(&b, out->dims[i], i, 1);
+    if (interleave) d_jt = add_dim(&b, vectors / nv, r - 1, (int64_t)nv * w);
+    else d_j = add_dim(&b, vectors, r - 1, w);
+    int32_t d_m = add_dim(&b, rows, r - 2, 1);
+    if (interleave) d_j = add_dim(&b, nv, r - 1, w);
+    int32_t d_lane = add_dim(&b, w, r - 1, 1);
+    k->n_spatial = k->n_dims;
+    int32_t d_k = add_dim(&b, kk, -1, 1);
+
+    tn__kmap am_map = {0}, bm = {0};
+    int64_t sa = m * kk, sb = kk * cols;
+    for (int32_t i = n_batch - 1; i >= 0; i--) {
+        int32_t ia = i - (r - ar), ib = i - (r - br);
+        if (ia >= 0) am_map.stride[i] = a->dims[ia] == 1 ? 0 : sa, sa *= a->dims[ia];
+        if (ib >= 0) bm.stride[i] = bt->dims[ib] == 1 ? 0 : sb, sb *= bt->dims[ib];
+    }
+    am_map.stride[d_m] = am;
+    am_map.stride[d_k] = ak;
+    uint32_t slot;
+    tn_error *e = tn__lower_get(l, av, 0, 0, &slot);
+    int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &am_map), right = -1;
+    if (!e && weights) {
+        int32_t wide = interleave ? nv : 1;
+        e = pack_right(l, weights, kk, cols, bk, bn, wide, &slot);
+        bm.stride[d_k] = wide * w;
+        bm.stride[interleave ? d_jt : d_j] = kk * wide * w;
+        if (interleave) bm.stride[d_j] = w;
+        bm.stride[d_lane] = 1;
+    } else if (!e) {
+        e = tn__lower_get(l, bv, 0, 0, &slot);
+        bm.stride[d_k] = bk;
+        bm.stride[d_j] = w * bn;
+        bm.stride[d_lane] = bn;
+    }
+    if (!e) right = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &bm);
+    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
+    k->reduce = TN__KX_ADD;
+    b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    if (gemm && gemm->alpha != 1)
+        b.memo_red = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->alpha), -1);
+    if (!e && cv.id) {
+        const tn__type *c = tn__type_of(g, cv);
+        e = tn__lower_get(l, cv, 0, 0, &slot);
+        tn__kmap cm = {0};
+        bool wide = c->rank >= 1 && c->dims[c->rank - 1] != 1, tall = c->rank >= 2 && c->dims[c->rank - 2] != 1;
+        if (wide) {
+            if (d_jt >= 0) cm.stride[d_jt] = (int64_t)nv * w;
+            cm.stride[d_j] = w;
+            cm.stride[d_lane] = 1;
+        }
+        if (tall) cm.stride[d_m] = wide ? cols : 1;
+        if (!e) {
+            int32_t x = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &cm);
+            if (gemm && gemm->beta != 1) x = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->beta), -1);
+            b.memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b.memo_red, x, -1);
+        }
+    }
+    if (!e) e = tn__build_epilogue(&b);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
+    k->lanes = l->w;
+    k->v = d_lane;
+    k->v_tail = (int32_t)(cols % w);
+    k->j = d_j;
+    k->nv = nv;
+    k->m = d_m;
+    k->mr = mr;
+    int64_t outer = tn__ceil_div(vectors, nv), tiles = tn__ceil_div(rows, mr);
+    for (int32_t i = 0; i < n_batch; i++) outer *= out->dims[i];
+    if (outer < 16 && tiles > 1) {
+        int64_t pieces = tn__ceil_div(16, outer);
+        k->m_chunk = (int32_t)(pieces > tiles ? 1 : tn__ceil_div(tiles, pieces));
+    }
+    k->flops = 2.0 * (double)rows * (double)cols * (double)kk;
+    for (int32_t i = 0; i < n_batch; i++) k->flops *= (double)out->dims[i];
+    return tn__lower_launch(l, k, b.slots, root);
+}
+
+tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
+    const tn_graph *g = l->g;
+    const tn__attrs_reduce *at = n->attrs;
+    tn_value xv = tn__in(g, n, 0), axes = tn__in(g, n, 1);
+    const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
+    bool reduced[TN_MAX_RANK] = {false};
+    const tn_tensor *list = axes.id ? tn__constant_of(g, axes) : NULL;
+    bool all = !list || list->elements == 0;
+    for (int32_t i = 0; i < x->rank; i++) reduced[i] = all && !at->noop_with_empty_axes;
+    for (int64_t i = 0; list && i < list->elements; i++) {
+        int64_t axis = tn__load_i64(list->dtype, list->data, i);
+        if (axis < 0) axis += x->rank;
+        if (axis < 0 || axis >= x->rank) return TN__FAIL(l->a, OUT_OF_RANGE, "%s: axis out of range", tn__op_infos[n->op].name);
+        reduced[axis] = true;
+    }
+    tn__kernel *k = tn__lower_kernel(l, "red", root);
+    if (!k) return tn__error_oom();
+    tn__build b;
+    begin(&b, l, k, root, out);
+    tn__kmap map = {0};
+    int64_t strides[TN_MAX_RANK], w = l->w, count = 1;
+    tn__strides(x->rank, x->dims, strides);
+    bool last_reduced = reduced[x->rank - 1];
+    int32_t out_axis = 0, kept_last = -1;
+    for (int32_t i = 0; i < x->rank; i++) { /* kept axes */
+        int32_t axis = at->keepdims ? i : out_axis;
+        if (reduced[i]) continue;
+        out_axis++;
+        if (i == x->rank - 1) { /* vectors along it */
+            int32_t j = add_dim(&b, tn__ceil_div(x->dims[i], w), axis, w);
+            map.stride[j] = w;
+            k->j = j;
+            k->nv = (int32_t)(k->extent[j] < 4 ? k->extent[j] : 4);
+            k->v = add_dim(&b, w, axis, 1);
+            map.stride[k->v] = 1;
+            k->v_tail = (int32_t)(x->dims[i] % w);
+        } else {
+            kept_last = add_dim(&b, x->dims[i], axis, 1);
+            map.stride[kept_last] = strides[i];
+        }
+    }
+    if (!k->n_dims) kept_last = add_dim(&b, 1, -1, 1);
+    k->n_spatial = k->n_dims;
+    for (int32_t i = 0; i < x->rank; i++) {
+        if (!reduced[i]) continue;
+        count *= x->dims[i];
+        int64_t extent = x->dims[i];
+        while (i + 1 < x->rank && reduced[i + 1]) extent *= x->dims[++i], count *= x->dims[i]; /* neighbours walk as one */
+        if (i == x->rank - 1) { /* vectors along the reduction */
+            int32_t d = add_dim(&b, tn__ceil_div(extent, w), -1, 1), lane;
+            map.stride[d] = w;
+            lane = add_dim(&b, w, -1, 1);
+            map.stride[lane] = 1;
+            k->r_lanes = 1;
+            k->v_tail = (int32_t)(extent % w);
+        } else {
+            int32_t d = add_dim(&b, extent, -1, 1);
+            map.stride[d] = strides[i];
+        }
+    }
+    if (k->n_dims == k->n_spatial) add_dim(&b, 1, -1, 1); /* nothing reduced */
+    (void)last_reduced;
+    uint32_t slot;
+    tn_error *e = tn__lower_get(l, xv, 0, 0, &slot);
+    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+    k->reduce = n->op == TN_OP_reduce_max ? TN__KX_MAX : n->op == TN_OP_reduce_min ? TN__KX_MIN : n->op == TN_OP_reduce_prod ? TN__KX_MUL : TN__KX_ADD;
+    b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    if (n->op == TN_OP_reduce_mean)
+        b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (double)count), -1);
+    if (!e) e = tn__build_epilogue(&b);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
+    k->lanes = l->w;
+    if (kept_last >= 0 && k->extent[kept_last] > 1) {
+        k->m = kept_last;
+        k->mr = (int32_t)(k->extent[kept_last] < 4 ? k->extent[kept_last] : 4);
+        k->m_chunk = 16;
+    }
+    return tn__lower_launch(l, k, b.slots, root);
+}

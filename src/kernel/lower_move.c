@@ -1,0 +1,171 @@
+/* Ops that move elements: affine copies, so index maps in one kernel each. */
+#include "kernel/lower.h"
+#include "kernel/schedule.h"
+
+/* out[index] = in[offset + sum stride * index] for index over `dims`, written at out_offset with the row-major strides of `out_dims`. */
+static tn_error *copy(tn__lower *l, uint32_t node, tn_dtype dtype, uint32_t src, uint32_t dst, int32_t rank, const int64_t *dims,
+                      const tn__kmap *in, const tn__kmap *out, const tn__kguard *guards, int32_t n_guards, double fill) {
+    tn__kernel *k = tn__lower_kernel(l, "move", node), *tail = k ? tn__lower_kernel(l, "movet", node) : NULL;
+    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    uint32_t slots[2] = {src, dst};
+    k->n_buffers = 2;
+    k->buffer_dtype[0] = k->buffer_dtype[1] = dtype;
+    k->out_buffer = 1;
+    for (int32_t i = 0; i < rank; i++) k->extent[i] = dims[i];
+    k->n_dims = rank;
+    if (!rank) k->extent[k->n_dims++] = 1;
+    k->n_spatial = k->n_dims;
+    k->epilogue = tn__kx_load(k, 0, in);
+    k->out_map = *out;
+    tn__kexpr *x = &k->exprs[k->epilogue];
+    x->n_guards = n_guards;
+    x->value = fill;
+    for (int32_t i = 0; i < n_guards; i++) x->guard[i] = guards[i];
+    char name[sizeof tail->name];
+    memcpy(name, tail->name, sizeof name);
+    tn__schedule_elementwise(k, l->w, tail);
+    memcpy(tail->name, name, sizeof name);
+    tn_error *e = tn__lower_launch(l, k, slots, node);
+    if (!e && tail->n_dims) return tn__lower_launch(l, tail, slots, node);
+    tn__free(l->a, tail, sizeof *tail);
+    return e;
+}
+
+static void row_major(tn__kmap *m, int32_t rank, const int64_t *dims) {
+    *m = (tn__kmap){0};
+    tn__strides(rank, dims, m->stride);
+}
+
+static bool constant_list(const tn_graph *g, tn_value v, int64_t *out, int32_t most, int32_t *out_n) {
+    const tn_tensor *t = tn__constant_of(g, v);
+    if (!t || t->elements > most) return false;
+    for (int64_t i = 0; i < t->elements; i++) out[i] = tn__load_i64(t->dtype, t->data, i);
+    *out_n = (int32_t)t->elements;
+    return true;
+}
+
+static tn_error *concat_blocked(tn__lower *l, uint32_t at, const tn__node *n) {
+    const tn__type *out = &l->g->values.data[n->first_out].type;
+    uint32_t dst, src;
+    int64_t s = l->w, first = 0, blocks = tn__ceil_div(out->dims[1], l->w);
+    for (int32_t i = 2; i < out->rank; i++) s *= out->dims[i];
+    TN__TRY(tn__lower_define(l, tn__out(n, 0), &dst));
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const tn__type *t = tn__type_of(l->g, tn__in(l->g, n, i));
+        int64_t own = tn__ceil_div(t->dims[1], l->w), dims[2] = {out->dims[0], own * s};
+        TN__TRY(tn__lower_get(l, tn__in(l->g, n, i), l->w, 1, &src));
+        tn__kmap in = {0, {own * s, 1}}, to = {first * s, {blocks * s, 1}};
+        TN__TRY(copy(l, at, out->dtype, src, dst, 2, dims, &in, &to, NULL, 0, 0));
+        first += own;
+    }
+    return NULL;
+}
+
+static tn_error *concat_plain(tn__lower *l, uint32_t at, const tn__node *n, int32_t axis) {
+    const tn__type *out = &l->g->values.data[n->first_out].type;
+    uint32_t dst, src;
+    int64_t first = 0;
+    tn__kmap to, in;
+    TN__TRY(tn__lower_define(l, tn__out(n, 0), &dst));
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const tn__type *t = tn__type_of(l->g, tn__in(l->g, n, i));
+        if (tn__type_elements(t) == 0) continue;
+        TN__TRY(tn__lower_get(l, tn__in(l->g, n, i), 0, 0, &src));
+        row_major(&to, out->rank, out->dims);
+        row_major(&in, t->rank, t->dims);
+        to.offset = first * to.stride[axis];
+        TN__TRY(copy(l, at, out->dtype, src, dst, t->rank, t->dims, &in, &to, NULL, 0, 0));
+        first += t->dims[axis];
+    }
+    return NULL;
+}
+
+/* begin and step of every axis of a slice; false when not constant. */
+static bool slice_plan(const tn_graph *g, const tn__node *n, const tn__type *x, int64_t *begin, int64_t *step) {
+    int64_t starts[16], ends[16], axes[16], steps[16];
+    int32_t ns, ne, na = 0, nt = 0;
+    if (!constant_list(g, tn__in(g, n, 1), starts, 16, &ns) || !constant_list(g, tn__in(g, n, 2), ends, 16, &ne) || ns != ne) return false;
+    if (tn__in(g, n, 3).id && (!constant_list(g, tn__in(g, n, 3), axes, 16, &na) || na != ns)) return false;
+    if (tn__in(g, n, 4).id && (!constant_list(g, tn__in(g, n, 4), steps, 16, &nt) || nt != ns)) return false;
+    for (int32_t i = 0; i < x->rank; i++) begin[i] = 0, step[i] = 1;
+    for (int32_t i = 0; i < ns; i++) {
+        int64_t axis = na ? axes[i] : i, st = nt ? steps[i] : 1, b = starts[i];
+        if (axis < 0) axis += x->rank;
+        if (axis < 0 || axis >= x->rank || st == 0 || st == INT64_MIN) return false;
+        int64_t d = x->dims[axis];
+        if (b < 0) b = b < -d ? -1 : b + d;
+        if (st > 0) b = b < 0 ? 0 : b > d ? d : b;
+        else b = b < 0 ? -1 : b > d - 1 ? d - 1 : b;
+        begin[axis] = b;
+        step[axis] = st;
+    }
+    return true;
+}
+
+tn_error *tn__lower_move(tn__lower *l, uint32_t at, bool *out_done) {
+    const tn_graph *g = l->g;
+    const tn__node *n = &g->nodes.data[at];
+    const tn__type *out = &g->values.data[n->first_out].type;
+    *out_done = false;
+    switch (n->op) {
+    case TN_OP_concat: case TN_OP_transpose: case TN_OP_slice: case TN_OP_expand: case TN_OP_pad: break;
+    default: return NULL;
+    }
+    if (out->rank > 8 || tn__type_elements(out) == 0 || !tn__kernel_compute_dtype(out->dtype)) return NULL;
+    if (n->op == TN_OP_concat) {
+        int64_t axis = ((const tn__attrs_axis *)n->attrs)->axis;
+        *out_done = true;
+        if (l->values[n->first_out].block) return concat_blocked(l, at, n);
+        return concat_plain(l, at, n, (int32_t)(axis < 0 ? axis + out->rank : axis));
+    }
+    tn_value xv = tn__in(g, n, 0);
+    const tn__type *x = tn__type_of(g, xv);
+    if (tn__type_elements(x) == 0 || x->rank > 8) return NULL;
+    tn__kmap in, to;
+    tn__kguard guards[TN__K_GUARDS];
+    int32_t n_guards = 0;
+    double fill = 0;
+    int64_t strides[TN_MAX_RANK], begin[TN_MAX_RANK], step[TN_MAX_RANK], pads[32];
+    tn__strides(x->rank, x->dims, strides);
+    row_major(&to, out->rank, out->dims);
+    in = (tn__kmap){0};
+    if (n->op == TN_OP_transpose) {
+        const tn__attrs_transpose *t = n->attrs;
+        for (int32_t i = 0; i < out->rank; i++) in.stride[i] = strides[t->perm.n ? t->perm.data[i] : x->rank - 1 - i];
+    } else if (n->op == TN_OP_slice) {
+        if (!slice_plan(g, n, x, begin, step)) return NULL;
+        for (int32_t i = 0; i < out->rank; i++) in.stride[i] = strides[i] * step[i], in.offset += strides[i] * begin[i];
+    } else if (n->op == TN_OP_expand) {
+        for (int32_t i = 0; i < x->rank; i++) in.stride[i + out->rank - x->rank] = x->dims[i] == 1 ? 0 : strides[i];
+    } else { /* pad */
+        const tn__attrs_pad *p = n->attrs;
+        int32_t np, na = 0;
+        int64_t axes[16];
+        tn_value value = tn__in(g, n, 2), axes_v = tn__in(g, n, 3);
+        if (strcmp(p->mode, "constant") || !constant_list(g, tn__in(g, n, 1), pads, 32, &np)) return NULL;
+        if (axes_v.id && !constant_list(g, axes_v, axes, 16, &na)) return NULL;
+        if (!axes_v.id) na = x->rank;
+        if (np != 2 * na) return NULL;
+        if (value.id) {
+            const tn_tensor *f = tn__constant_of(g, value);
+            if (!f || f->elements > 1 || f->dtype == TN_DTYPE_i64) return NULL;
+            fill = f->elements ? tn__load_f64(f->dtype, f->data, 0) : 0;
+        }
+        for (int32_t i = 0; i < x->rank; i++) in.stride[i] = strides[i];
+        for (int32_t i = 0; i < na; i++) {
+            int64_t axis = axes_v.id ? axes[i] : i;
+            if (axis < 0) axis += x->rank;
+            if (axis < 0 || axis >= x->rank) return NULL;
+            in.offset -= strides[axis] * pads[i];
+            if (pads[i] <= 0 && pads[i + na] <= 0) continue;
+            if (n_guards == TN__K_GUARDS) return NULL;
+            guards[n_guards] = (tn__kguard){{-pads[i], {0}}, x->dims[axis]};
+            guards[n_guards++].map.stride[axis] = 1;
+        }
+    }
+    uint32_t src, dst;
+    *out_done = true;
+    TN__TRY(tn__lower_get(l, xv, 0, 0, &src));
+    TN__TRY(tn__lower_define(l, tn__out(n, 0), &dst));
+    return copy(l, at, out->dtype, src, dst, out->rank, out->dims, &in, &to, guards, n_guards, fill);
+}

@@ -1,0 +1,48 @@
+/* A program: what a static graph becomes on a device with kernels. Steps in order; each launches a kernel or calls the reference
+ * evaluation of a node, on slots (buffers). */
+#ifndef TN_KERNEL_PROGRAM_H
+#define TN_KERNEL_PROGRAM_H
+#include "kernel/kernel.h"
+
+typedef enum tn__slot_kind { TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN__SLOT_CONSTANT } tn__slot_kind;
+
+typedef struct tn__slot {
+    tn__slot_kind kind;
+    uint32_t index;      /* INPUT, OUTPUT */
+    tn_tensor *constant; /* CONSTANT, retained */
+    size_t bytes;
+    int32_t first, last; /* steps of definition and last use; ARENA */
+    size_t offset;       /* ARENA, by tn__program_plan */
+} tn__slot;
+
+typedef enum tn__step_kind { TN__STEP_KERNEL, TN__STEP_CALL, TN__STEP_COPY } tn__step_kind;
+
+typedef struct tn__step {
+    tn__step_kind kind;
+    uint32_t kernel;     /* KERNEL: index into kernels */
+    uint32_t node;       /* CALL: node of the program's graph; KERNEL: the node that names it in profiles */
+    uint32_t n_slots;
+    uint32_t *slots;     /* arena. KERNEL: one per kernel buffer; CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst */
+} tn__step;
+
+typedef struct tn__program {
+    tn_context *context;
+    tn_graph *graph; /* owned: the lowered graph (names, attributes of calls) */
+    tn__arena arena;
+    TN__VEC(tn__slot) slots;
+    TN__VEC(tn__step) steps;
+    TN__VEC(tn__kernel *) kernels; /* each from the context's allocator */
+    size_t arena_bytes, arena_lower_bound, constant_bytes;
+    double flops;
+} tn__program;
+
+typedef struct tn__lower_config {
+    int32_t lanes, registers;
+} tn__lower_config;
+
+/* Takes `graph` over (also on failure). */
+tn_error *tn__program_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__program **out);
+void tn__program_destroy(tn__program *p);
+/* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
+tn_error *tn__program_plan(tn__program *p);
+#endif

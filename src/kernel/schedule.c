@@ -1,0 +1,115 @@
+#include "kernel/schedule.h"
+
+typedef void map_fn(tn__kmap *map, int32_t d, int64_t by);
+
+static void each_map(tn__kernel *k, map_fn *f, int32_t d, int64_t by) {
+    f(&k->out_map, d, by);
+    for (int32_t n = 0; n < k->n_exprs; n++) {
+        tn__kexpr *x = &k->exprs[n];
+        if (x->op != TN__KX_LOAD) continue;
+        f(&x->map, d, by);
+        for (int32_t g = 0; g < x->n_guards; g++) f(&x->guard[g].map, d, by);
+    }
+}
+
+static void remove_stride(tn__kmap *m, int32_t d, int64_t by) {
+    (void)by;
+    memmove(&m->stride[d], &m->stride[d + 1], (size_t)(TN__K_DIMS - 1 - d) * sizeof *m->stride);
+    m->stride[TN__K_DIMS - 1] = 0;
+}
+
+static void remove_dim(tn__kernel *k, int32_t d) {
+    each_map(k, remove_stride, d, 0);
+    memmove(&k->extent[d], &k->extent[d + 1], (size_t)(TN__K_DIMS - 1 - d) * sizeof *k->extent);
+    k->n_dims--;
+    if (d < k->n_spatial) k->n_spatial--;
+}
+
+static bool walks(const tn__kmap *m, int32_t d, int64_t extent) { return m->stride[d] == m->stride[d + 1] * extent; }
+
+static bool mergeable(const tn__kernel *k, int32_t d) {
+    if (!walks(&k->out_map, d, k->extent[d + 1])) return false;
+    for (int32_t n = 0; n < k->n_exprs; n++) {
+        const tn__kexpr *x = &k->exprs[n];
+        if (x->op != TN__KX_LOAD) continue;
+        if (!walks(&x->map, d, k->extent[d + 1])) return false;
+        for (int32_t g = 0; g < x->n_guards; g++)
+            if (!walks(&x->guard[g].map, d, k->extent[d + 1])) return false;
+    }
+    return true;
+}
+
+void tn__schedule_merge(tn__kernel *k) {
+    for (int32_t d = k->n_spatial - 1; d >= 0; d--)
+        if (k->extent[d] == 1 && k->n_spatial > 1) remove_dim(k, d);
+    for (int32_t d = k->n_spatial - 2; d >= 0; d--)
+        if (mergeable(k, d)) {
+            k->extent[d + 1] *= k->extent[d];
+            remove_dim(k, d);
+        }
+}
+
+static void split_stride(tn__kmap *m, int32_t d, int64_t by) {
+    memmove(&m->stride[d + 1], &m->stride[d], (size_t)(TN__K_DIMS - 1 - d) * sizeof *m->stride);
+    m->stride[d] = m->stride[d + 1] * by;
+}
+
+void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by) {
+    each_map(k, split_stride, d, by);
+    memmove(&k->extent[d + 1], &k->extent[d], (size_t)(TN__K_DIMS - 1 - d) * sizeof *k->extent);
+    k->extent[d] /= by;
+    k->extent[d + 1] = by;
+    k->n_dims++;
+    if (d < k->n_spatial) k->n_spatial++;
+}
+
+static void shift_start(tn__kmap *m, int32_t d, int64_t by) { m->offset += m->stride[d] * by; }
+
+void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
+    tail->n_dims = 0;
+    tn__schedule_merge(k);
+    int32_t last = k->n_spatial - 1;
+    int64_t n = k->extent[last], main_part = n / lanes * lanes;
+    k->lanes = lanes;
+    k->j = -1;
+    if (n > main_part && main_part) {
+        *tail = *k;
+        each_map(tail, shift_start, last, main_part);
+        tail->extent[last] = n - main_part;
+        k->extent[last] = main_part;
+    }
+    if (main_part) {
+        tn__schedule_split(k, last, lanes);
+        k->v = last + 1;
+        k->m = last;
+        k->mr = k->n_exprs > 12 ? 2 : 4;
+        k->m_chunk = 64;
+    } else { /* shorter than a vector: one masked vector a step, rows along the dim before */
+        tail = k;
+    }
+    tn__kernel *rest = main_part ? tail : k;
+    if (rest->n_dims) {
+        rest->v = last;
+        rest->v_tail = (int32_t)rest->extent[last];
+        rest->lanes = lanes;
+        rest->j = -1;
+        rest->m = last > 0 ? last - 1 : -1;
+        rest->mr = last > 0 ? (int32_t)(rest->extent[last - 1] < 4 ? rest->extent[last - 1] : 4) : 1;
+        rest->m_chunk = 64;
+    }
+}
+
+int32_t tn__schedule_rows(int64_t rows, int32_t nv, int32_t registers, int32_t most) {
+    int32_t fit = (registers - 1 - nv) / nv;
+    if (fit > most) fit = most;
+    if (fit < 1) fit = 1;
+    if (rows <= fit) return (int32_t)rows;
+    /* the size near the largest that wastes least in the last tile */
+    int32_t best = fit;
+    double best_cost = 1e30;
+    for (int32_t r = fit; r >= 1 && r >= fit * 2 / 3; r--) {
+        double tiles = (double)tn__ceil_div(rows, r), steps = tiles * (r + 1.5); /* 1.5: loads of the shared operand */
+        if (steps < best_cost - 1e-9) best_cost = steps, best = r;
+    }
+    return best;
+}

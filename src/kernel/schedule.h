@@ -1,0 +1,15 @@
+/* Transformations of kernels that keep their meaning, and the rules that choose a schedule. */
+#ifndef TN_KERNEL_SCHEDULE_H
+#define TN_KERNEL_SCHEDULE_H
+#include "kernel/kernel.h"
+
+/* Drops spatial dims of extent 1 and merges adjacent ones that every access walks as one. */
+void tn__schedule_merge(tn__kernel *k);
+/* Splits spatial dim d into (d: extent / by, d + 1: by); the extent must be a multiple. */
+void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by);
+/* Schedules an elementwise kernel of plain dims: merge, then rows of vectors along the last dim. When the extent of the last dim is no
+ * multiple of the lanes, *tail receives the kernel of the rest (n_dims 0: none). */
+void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail);
+/* Rows of the register tile for `rows` steps with nv vectors each, so that accumulators, nv operands and one spare fit. */
+int32_t tn__schedule_rows(int64_t rows, int32_t nv, int32_t registers, int32_t most);
+#endif
