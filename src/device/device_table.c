@@ -1,8 +1,7 @@
 /* The devices this build has, by name. */
 #include "device/device.h"
 
-/* Absent until src/device/cpu is part of the build; its address is NULL then. */
-extern const tn__device_vtable tn__device_cpu __attribute__((weak));
+extern const tn__device_vtable tn__device_cpu;
 
 const tn__device_vtable *tn__device_find(const char *name) {
     const tn__device_vtable *devices[] = {&tn__device_cpu, &tn__device_ref, &tn__device_null};

@@ -353,10 +353,10 @@ static tn_error *lower_graph(tn__lower *l) {
     return lower_outputs(l);
 }
 
-tn_error *tn__program_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__program **out) {
+tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__kprogram **out) {
     *out = NULL;
     const tn_allocator *a = &c->allocator;
-    tn__program *p = tn__alloc_zero(a, sizeof *p);
+    tn__kprogram *p = tn__alloc_zero(a, sizeof *p);
     if (!p) return tn_graph_release(graph), tn__error_oom();
     tn_context_retain(c);
     p->context = c;
@@ -370,8 +370,8 @@ tn_error *tn__program_create(tn_context *c, tn_graph *graph, const tn__lower_con
     l.anchor = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);
     tn_error *e = l.values && l.group && l.anchor ? lower_graph(&l) : tn__error_oom();
     tn__arena_deinit(&scratch);
-    if (!e) e = tn__program_plan(p);
-    if (e) tn__program_destroy(p);
+    if (!e) e = tn__kprogram_plan(p);
+    if (e) tn__kprogram_destroy(p);
     else *out = p;
     return e;
 }

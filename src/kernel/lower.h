@@ -13,7 +13,7 @@ typedef struct tn__lower_value {
 typedef struct tn__lower {
     tn_context *c;
     const tn_allocator *a;
-    tn__program *p;
+    tn__kprogram *p;
     const tn_graph *g;
     int32_t w, registers;
     tn__lower_value *values; /* by value id */

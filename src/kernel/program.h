@@ -12,7 +12,7 @@ typedef struct tn__slot {
     tn_tensor *constant; /* CONSTANT, retained */
     size_t bytes;
     int32_t first, last; /* steps of definition and last use; ARENA */
-    size_t offset;       /* ARENA, by tn__program_plan */
+    size_t offset;       /* ARENA, by tn__kprogram_plan */
 } tn__slot;
 
 typedef enum tn__step_kind { TN__STEP_KERNEL, TN__STEP_CALL, TN__STEP_COPY } tn__step_kind;
@@ -25,7 +25,7 @@ typedef struct tn__step {
     uint32_t *slots;     /* arena. KERNEL: one per kernel buffer; CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst */
 } tn__step;
 
-typedef struct tn__program {
+typedef struct tn__kprogram {
     tn_context *context;
     tn_graph *graph; /* owned: the lowered graph (names, attributes of calls) */
     tn__arena arena;
@@ -34,15 +34,15 @@ typedef struct tn__program {
     TN__VEC(tn__kernel *) kernels; /* each from the context's allocator */
     size_t arena_bytes, arena_lower_bound, constant_bytes;
     double flops;
-} tn__program;
+} tn__kprogram;
 
 typedef struct tn__lower_config {
     int32_t lanes, registers;
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */
-tn_error *tn__program_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__program **out);
-void tn__program_destroy(tn__program *p);
+tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__kprogram **out);
+void tn__kprogram_destroy(tn__kprogram *p);
 /* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
-tn_error *tn__program_plan(tn__program *p);
+tn_error *tn__kprogram_plan(tn__kprogram *p);
 #endif

@@ -5,7 +5,7 @@
 
 enum { ALIGN = 64 };
 
-void tn__program_destroy(tn__program *p) {
+void tn__kprogram_destroy(tn__kprogram *p) {
     if (!p) return;
     tn_context *c = p->context;
     const tn_allocator *a = &c->allocator;
@@ -36,7 +36,7 @@ static int by_offset(const void *x, const void *y) {
     return (*a)->offset < (*b)->offset ? -1 : (*a)->offset > (*b)->offset;
 }
 
-tn_error *tn__program_plan(tn__program *p) {
+tn_error *tn__kprogram_plan(tn__kprogram *p) {
     const tn_allocator *a = &p->context->allocator;
     size_t n = 0, steps = p->steps.count;
     order *todo = tn__alloc(a, p->slots.count * sizeof *todo);

@@ -1,0 +1,184 @@
+/* The cpu device: lowers a graph to a program, compiles its kernels with LLVM, runs the steps on the thread pool. */
+#include "codegen/codegen.h"
+#include "device/device.h"
+#include "kernel/program.h"
+#include "pass/expand.h"
+#include "rt/pool.h"
+
+enum { SPARE = 16, ALIGN = 64 };
+
+/* What one call needs: addresses of all slots, and the arena behind them. */
+typedef struct workspace {
+    size_t bytes;
+    void *memory;
+    void *addresses[];
+} workspace;
+
+typedef struct cpu_artefact {
+    tn__artefact base;
+    tn_context *context; /* retained */
+    tn__kprogram *program;
+    tn__code *code;
+    tn__pool *pool;
+    _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
+} cpu_artefact;
+
+static void workspace_free(const cpu_artefact *c, workspace *w) {
+    if (!w) return;
+    const tn_allocator *a = &c->context->allocator;
+    if (w->memory) a->deallocate(a->self, w->memory, c->program->arena_bytes + ALIGN);
+    tn__free(a, w, w->bytes);
+}
+
+static workspace *workspace_new(const cpu_artefact *c) {
+    const tn_allocator *a = &c->context->allocator;
+    size_t bytes = sizeof(workspace) + c->program->slots.count * sizeof(void *);
+    workspace *w = tn__alloc_zero(a, bytes);
+    if (!w) return NULL;
+    w->bytes = bytes;
+    w->memory = a->allocate(a->self, c->program->arena_bytes + ALIGN, ALIGN);
+    if (!w->memory) return workspace_free(c, w), NULL;
+    for (size_t i = 0; i < c->program->slots.count; i++) {
+        const tn__slot *s = &c->program->slots.data[i];
+        if (s->kind == TN__SLOT_ARENA) w->addresses[i] = (char *)w->memory + s->offset;
+        if (s->kind == TN__SLOT_CONSTANT) w->addresses[i] = s->constant->data;
+    }
+    return w;
+}
+
+static workspace *workspace_take(cpu_artefact *c) {
+    for (int i = 0; i < SPARE; i++) {
+        workspace *w = atomic_load_explicit(&c->spare[i], memory_order_relaxed);
+        if (w && (w = atomic_exchange_explicit(&c->spare[i], NULL, memory_order_acquire))) return w;
+    }
+    return workspace_new(c);
+}
+
+static void workspace_give(cpu_artefact *c, workspace *w) {
+    for (int i = 0; i < SPARE; i++) {
+        workspace *none = NULL;
+        if (atomic_compare_exchange_strong_explicit(&c->spare[i], &none, w, memory_order_release, memory_order_relaxed)) return;
+    }
+    workspace_free(c, w);
+}
+
+typedef struct launch {
+    tn__kernel_fn function;
+    void *const *buffers;
+} launch;
+
+static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
+    (void)worker;
+    const launch *l = self;
+    l->function(l->buffers, begin, end);
+}
+
+static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addresses) {
+    const tn_graph *g = c->program->graph;
+    const tn__node *n = &g->nodes.data[s->node];
+    const tn_allocator *a = &c->context->allocator;
+    size_t bytes = (size_t)(n->n_in + n->n_out + 1) * sizeof(tn_tensor *);
+    tn_tensor **t = tn__alloc_zero(a, bytes), **out = t ? t + n->n_in : NULL;
+    tn_error *e = t ? NULL : tn__error_oom();
+    for (uint32_t i = 0; !e && i < n->n_in; i++) {
+        if (s->slots[i] == UINT32_MAX) continue;
+        const tn__type *type = tn__type_of(g, tn__in(g, n, i));
+        e = tn_tensor_create_borrowed(c->context, type->dtype, type->rank, type->dims, addresses[s->slots[i]], SIZE_MAX, NULL, NULL, &t[i]);
+    }
+    if (!e) e = tn__op_eval(c->context, n->op, n->attrs, (const tn_tensor *const *)t, n->n_in, n->n_out, out);
+    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_infos[n->op].name);
+    for (uint32_t i = 0; !e && i < n->n_out; i++)
+        if (out[i]->bytes) memcpy(addresses[s->slots[n->n_in + i]], out[i]->data, out[i]->bytes);
+    for (uint32_t i = 0; t && i < n->n_in + n->n_out; i++) tn_tensor_release(t[i]);
+    tn__free(a, t, bytes);
+    return e;
+}
+
+static tn_error *run_steps(const cpu_artefact *c, void **addresses) {
+    const tn__kprogram *p = c->program;
+    for (size_t i = 0; i < p->steps.count; i++) {
+        const tn__step *s = &p->steps.data[i];
+        if (s->kind == TN__STEP_KERNEL) {
+            const tn__kernel *k = p->kernels.data[s->kernel];
+            void *buffers[TN__K_BUFFERS];
+            for (uint32_t b = 0; b < s->n_slots; b++) buffers[b] = addresses[s->slots[b]];
+            launch l = {tn__code_get(c->code, s->kernel), buffers};
+            if (k->grid <= k->grain) l.function(buffers, 0, k->grid);
+            else tn__pool_run(c->pool, launch_body, &l, k->grid, k->grain);
+        } else if (s->kind == TN__STEP_CALL) {
+            TN__TRY(run_call(c, s, addresses));
+        } else if (p->slots.data[s->slots[0]].bytes) {
+            memcpy(addresses[s->slots[1]], addresses[s->slots[0]], p->slots.data[s->slots[1]].bytes);
+        }
+    }
+    return NULL;
+}
+
+static tn_error *cpu_run(const tn__artefact *artefact, tn_tensor *const *in, tn_tensor *const *out) {
+    cpu_artefact *c = (cpu_artefact *)artefact;
+    workspace *w = workspace_take(c);
+    if (!w) return tn__error_oom();
+    for (size_t i = 0; i < c->program->slots.count; i++) {
+        const tn__slot *s = &c->program->slots.data[i];
+        if (s->kind == TN__SLOT_INPUT) w->addresses[i] = in[s->index]->data;
+        if (s->kind == TN__SLOT_OUTPUT) w->addresses[i] = out[s->index]->data;
+    }
+    tn_error *e = run_steps(c, w->addresses);
+    workspace_give(c, w);
+    return e;
+}
+
+static void cpu_destroy(tn__artefact *artefact) {
+    cpu_artefact *c = (cpu_artefact *)artefact;
+    if (!c) return;
+    tn_context *context = c->context;
+    for (int i = 0; i < SPARE; i++) workspace_free(c, atomic_load(&c->spare[i]));
+    tn__pool_destroy(c->pool);
+    tn__code_destroy(c->code);
+    tn__kprogram_destroy(c->program);
+    tn__free(&context->allocator, c, sizeof *c);
+    tn_context_release(context);
+}
+
+static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g) {
+    tn_graph *own;
+    tn__target target;
+    for (size_t i = 0; i < g->values.count; i++)
+        if (g->values.data[i].type.dtype == TN_DTYPE_string)
+            return TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
+    TN__TRY(tn__target_init(c->context, config->cpu, &target));
+    TN__TRY(tn__pass_prepare(g, config->disabled_passes, &own));
+    tn__lower_config lower = {target.lanes, target.registers};
+    TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
+    if (c->program->kernels.count)
+        TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, &c->code));
+    return config->threads > 1 ? tn__pool_create(&c->context->allocator, config->threads, &c->pool) : NULL;
+}
+
+static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact) {
+    *out_artefact = NULL;
+    cpu_artefact *c = tn__alloc_zero(&config->context->allocator, sizeof *c);
+    if (!c) return tn__error_oom();
+    c->base.device = &tn__device_cpu;
+    c->context = config->context;
+    tn_context_retain(config->context);
+    tn_error *e = compile(c, config, g);
+    if (e) cpu_destroy(&c->base);
+    else *out_artefact = &c->base;
+    return e;
+}
+
+static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
+    const cpu_artefact *c = (const cpu_artefact *)artefact;
+    s->arena_bytes += c->program->arena_bytes;
+    s->arena_lower_bound += c->program->arena_lower_bound;
+    s->constant_bytes += c->program->constant_bytes;
+    s->code_bytes += c->code ? tn__code_bytes(c->code) : 0;
+    s->flops += (uint64_t)c->program->flops;
+    for (size_t i = 0; i < c->program->steps.count; i++) {
+        s->n_kernels += c->program->steps.data[i].kind == TN__STEP_KERNEL;
+        s->n_calls += c->program->steps.data[i].kind == TN__STEP_CALL;
+    }
+}
+
+const tn__device_vtable tn__device_cpu = {"cpu", cpu_compile, cpu_destroy, cpu_run, cpu_stats};
