@@ -290,7 +290,7 @@ static tn_error *make_groups(tn__lower *l) {
 /* ---- the walk ------------------------------------------------------------------------------------------------ */
 
 static bool is_alias(tn__op op) {
-    return op == TN_OP_reshape || op == TN_OP_flatten || op == TN_OP_squeeze || op == TN_OP_unsqueeze || op == TN_OP_identity;
+    return op == TN_OP_reshape || op == TN_OP_flatten || op == TN_OP_squeeze || op == TN_OP_unsqueeze;
 }
 
 static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {

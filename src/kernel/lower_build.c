@@ -78,14 +78,12 @@ int32_t tn__build_buffer(tn__build *b, uint32_t slot, tn_dtype dtype) {
 /* Strides of the kernel's dims over a value of shape t lying with `block`, aligned to the root's rank from the right. */
 static void map_of(const tn__build *b, const tn__type *t, int32_t block, tn__kmap *map) {
     memset(map, 0, sizeof *map);
-    int64_t strides[TN_MAX_RANK], inner = 1;
-    int64_t s = 1;
+    int64_t strides[TN_MAX_RANK], s = 1;
     for (int32_t i = t->rank - 1; i >= 0; i--) {
         int64_t extent = block && i == 1 - (b->rank - t->rank) ? 1 : t->dims[i];
         strides[i] = s;
         s *= extent;
     }
-    (void)inner;
     int32_t shift = b->rank - t->rank;
     if (block) { /* [n, c/block, spatial, block]: spatial strides are scaled, channel blocks lie outside them */
         int64_t spatial = 1;
@@ -100,7 +98,7 @@ static void map_of(const tn__build *b, const tn__type *t, int32_t block, tn__kma
     }
     for (int32_t d = 0; d < b->k->n_dims; d++) {
         int32_t axis = b->axis_of_dim[d];
-        if (axis < 0 || axis < shift || t->dims[axis - shift] == 1) continue;
+        if (axis < 0 || axis < shift || (t->dims[axis - shift] == 1 && !(block && axis == 1))) continue;
         map->stride[d] = strides[axis - shift] * b->mul_of_dim[d];
         if (block && axis == 1 && b->mul_of_dim[d] == 1) map->stride[d] = 1; /* the lane dim */
     }

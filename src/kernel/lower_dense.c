@@ -39,7 +39,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     int64_t m = a->dims[ar - (ta ? 1 : 2)], kk = a->dims[ar - (ta ? 2 : 1)], cols = bt->dims[br - (tb ? 2 : 1)];
     int64_t am = ta ? 1 : kk, ak = ta ? m : 1, bk = tb ? 1 : cols, bn = tb ? kk : 1, w = l->w;
     const tn_tensor *weights = br == 2 ? tn__constant_of(g, bv) : NULL;
-    bool flat = !ta && br == 2 && ar > 2 && m > 1 && !tn__lower_partly_broadcast(l, root, 0) && !tn__lower_partly_broadcast(l, root, 0);
+    bool flat = !ta && br == 2 && ar > 2 && m > 1;
     if (flat) { /* all rows of all batches share B; epilogue operands must be full or [n] */
         for (uint32_t at = 0; at <= root && flat; at++) {
             const tn__node *e = &g->nodes.data[at];
@@ -170,7 +170,6 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__kmap map = {0};
     int64_t strides[TN_MAX_RANK], w = l->w, count = 1;
     tn__strides(x->rank, x->dims, strides);
-    bool last_reduced = reduced[x->rank - 1];
     int32_t out_axis = 0, kept_last = -1;
     for (int32_t i = 0; i < x->rank; i++) { /* kept axes */
         int32_t axis = at->keepdims ? i : out_axis;
@@ -209,7 +208,6 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
         }
     }
     if (k->n_dims == k->n_spatial) add_dim(&b, 1, -1, 1); /* nothing reduced */
-    (void)last_reduced;
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, 0, 0, &slot);
     k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
