@@ -48,7 +48,8 @@ static tn_error *copy_slice(tn_tensor *dst, const tn_tensor *src, int64_t outer,
                             bool into_whole) {
     size_t bits = tn_dtype_bits(dst->dtype);
     for (int64_t o = 0; o < outer; o++) {
-        int64_t whole = (o * extent + index) * inner, slice = o * inner, to = into_whole ? whole : slice, from = into_whole ? slice : whole;
+        int64_t whole = (o * extent + index) * inner, slice = o * inner, to = into_whole ? whole : slice,
+                from = into_whole ? slice : whole;
         if (!inner) continue;
         if (dst->dtype == TN_DTYPE_string) {
             char **d = (char **)dst->data + to, *const *s = (char *const *)src->data + from;
@@ -87,7 +88,8 @@ static tn_error *take_slice(tn_context *c, const tn_tensor *x, int32_t axis, int
 static tn_error *stack(tn_context *c, const tensors *list, const tn__type *type, int64_t axis, bool reverse, tn_tensor **out) {
     const tn_allocator *a = &c->allocator;
     int32_t rank = (list->count ? list->data[0]->rank : type->rank < 0 ? 0 : type->rank) + 1;
-    if (rank > TN_MAX_RANK) return TN__FAIL(a, LIMIT_EXCEEDED, "a scan value has rank %d, so its stack has more than %d", rank - 1, TN_MAX_RANK);
+    if (rank > TN_MAX_RANK)
+        return TN__FAIL(a, LIMIT_EXCEEDED, "a scan value has rank %d, so its stack has more than %d", rank - 1, TN_MAX_RANK);
     if (axis < -(int64_t)rank || axis >= rank)
         return TN__FAIL(a, OUT_OF_RANGE, "scan output axis is %" PRId64 ", wanted -%d to %d", axis, rank, rank - 1);
     if (axis < 0) axis += rank;
@@ -173,7 +175,8 @@ static tn_error *trips_step(trips *t, int64_t trip) {
         tn_tensor **x = &t->out[t->out_state_at + t->n_state + k];
         t->stacked_bytes += (*x)->bytes + sizeof **x;
         if (t->stacked_bytes > t->context->limits.max_bytes)
-            e = TN__FAIL(a, LIMIT_EXCEEDED, "trip %" PRId64 ": the scan values take more than %" PRIu64 " bytes (limit max_bytes)", trip,
+            e = TN__FAIL(a, LIMIT_EXCEEDED,
+                         "trip %" PRId64 ": the scan values take more than %" PRIu64 " bytes (limit max_bytes)", trip,
                          t->context->limits.max_bytes);
         else if (!TN__PUSH(a, &t->stacks[k], *x)) e = tn__error_oom();
         else *x = NULL;
@@ -208,7 +211,8 @@ static tn_error *run_loop(tn_context *c, const tn__node *n, tn_executable *body,
     const tn__attrs_loop *attrs = n->attrs;
     const tn_graph *graph = body_of(n);
     if (n->n_in < 2 || attrs->n_state < 0 || attrs->n_state > n->n_in - 2 || attrs->n_state > n->n_out)
-        return TN__FAIL(&c->allocator, INVALID_GRAPH, "n_state is %" PRId64 ", operands %u, results %u", attrs->n_state, n->n_in, n->n_out);
+        return TN__FAIL(&c->allocator, INVALID_GRAPH, "n_state is %" PRId64 ", operands %u, results %u", attrs->n_state, n->n_in,
+                        n->n_out);
     uint32_t n_state = (uint32_t)attrs->n_state;
     TN__TRY(arity(c, n, n->n_in, 1 + (uint64_t)n->n_out, graph));
     int64_t limit = INT64_MAX, cond = 1;
@@ -240,8 +244,8 @@ static tn_error *run_scan(tn_context *c, const tn__node *n, tn_executable *body,
     const tn_graph *graph = body_of(n);
     if (attrs->n_state < 0 || attrs->n_state > n->n_in || attrs->n_state > n->n_out || attrs->num_scan_inputs < 1 ||
         attrs->num_scan_inputs > n->n_in - attrs->n_state)
-        return TN__FAIL(a, INVALID_GRAPH, "n_state is %" PRId64 ", num_scan_inputs %" PRId64 ", operands %u, results %u", attrs->n_state,
-                        attrs->num_scan_inputs, n->n_in, n->n_out);
+        return TN__FAIL(a, INVALID_GRAPH, "n_state is %" PRId64 ", num_scan_inputs %" PRId64 ", operands %u, results %u",
+                        attrs->n_state, attrs->num_scan_inputs, n->n_in, n->n_out);
     uint32_t n_state = (uint32_t)attrs->n_state, n_scanned = (uint32_t)attrs->num_scan_inputs;
     TN__TRY(arity(c, n, n->n_in, n->n_out, graph));
     int64_t length = 0;
@@ -266,7 +270,8 @@ static tn_error *run_scan(tn_context *c, const tn__node *n, tn_executable *body,
     }
     for (int64_t i = 0; !e && i < length; i++) {
         for (uint32_t k = 0; !e && k < n_scanned; k++)
-            e = take_slice(c, scanned[k], axes[k], listed(attrs->scan_input_directions, k) ? length - 1 - i : i, &t.in[n_state + k]);
+            e = take_slice(c, scanned[k], axes[k], listed(attrs->scan_input_directions, k) ? length - 1 - i : i,
+                           &t.in[n_state + k]);
         if (!e) e = trips_step(&t, i);
         release_all(t.in + n_state, n_scanned);
     }

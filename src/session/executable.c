@@ -387,8 +387,8 @@ tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs,
     return e;
 }
 
-/* A private copy of the live nodes: the caller's graph may grow after tn_compile. What depends on constants alone is folded here, once
- * for all specialisations. Sub-graphs belong to their graph and are shared. */
+/* A private copy of the live nodes: the caller's graph may grow after tn_compile. What depends on constants alone is folded here,
+ * once for all specialisations. Sub-graphs belong to their graph and are shared. */
 static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     *out = NULL;
     TN__TRY(tn_graph_check(g));
@@ -412,7 +412,8 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
         tn_value v = tn__graph_copy_node(c, g, n, map);
         for (uint32_t k = 0; k < n->n_out; k++) map[n->first_out + k] = tn_value_output(v, k);
     }
-    for (size_t i = 0; !e && i < g->outputs.count; i++) tn_graph_output(c, g->outputs.data[i].name, map[g->outputs.data[i].value.id]);
+    for (size_t i = 0; !e && i < g->outputs.count; i++)
+        tn_graph_output(c, g->outputs.data[i].name, map[g->outputs.data[i].value.id]);
     if (!e) e = tn_graph_check(c);
     tn__arena_deinit(&arena);
     if (e) tn_graph_release(c);

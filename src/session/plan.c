@@ -155,7 +155,8 @@ static tn_error *make_bodies(tn__program *p, step *st, bool varying, uint32_t le
 
 static tn_error *plan_segment(tn__program *p, const part *parts, const uint8_t *when) {
     const tn_graph *s = p->s;
-    bool *keep = TN__ARENA_ARRAY(&p->arena, bool, s->nodes.count + 1), *wanted = TN__ARENA_ARRAY(&p->arena, bool, s->values.count);
+    bool *keep = TN__ARENA_ARRAY(&p->arena, bool, s->nodes.count + 1),
+         *wanted = TN__ARENA_ARRAY(&p->arena, bool, s->values.count);
     tn_value *in = TN__ARENA_ARRAY(&p->arena, tn_value, s->inputs.count + 1);
     tn__port *out = TN__ARENA_ARRAY(&p->arena, tn__port, s->values.count);
     p->segment_out = TN__ARENA_ARRAY(&p->arena, uint32_t, s->values.count);
@@ -184,7 +185,8 @@ static tn_error *plan_segment(tn__program *p, const part *parts, const uint8_t *
 
 static tn_error *plan_residual(tn__program *p, const part *parts, const uint8_t *when, uint32_t level) {
     const tn_graph *s = p->s;
-    bool *keep = TN__ARENA_ARRAY(&p->arena, bool, s->nodes.count + 1), *wanted = TN__ARENA_ARRAY(&p->arena, bool, s->values.count);
+    bool *keep = TN__ARENA_ARRAY(&p->arena, bool, s->nodes.count + 1),
+         *wanted = TN__ARENA_ARRAY(&p->arena, bool, s->values.count);
     tn_value *in = TN__ARENA_ARRAY(&p->arena, tn_value, s->values.count);
     bool *varying = TN__ARENA_ARRAY(&p->arena, bool, s->values.count);
     tn__port *out = TN__ARENA_ARRAY(&p->arena, tn__port, s->outputs.count + 1);
@@ -286,8 +288,9 @@ static tn_error *check_output(const tn__program *p, uint32_t k, const tn_tensor 
     char found[200], wanted[200];
     static const tn_graph no_symbols;
     tn__type f = {given->dtype, given->rank, given->dims}, w = {dtype, rank, dims};
-    return TN__FAIL(&p->settings->context->allocator, SHAPE_MISMATCH, "output %u '%s': found %s, wanted %s", k, p->output_names[k],
-                    tn__type_text(&no_symbols, &f, found, sizeof found), tn__type_text(&no_symbols, &w, wanted, sizeof wanted));
+    return TN__FAIL(&p->settings->context->allocator, SHAPE_MISMATCH, "output %u '%s': found %s, wanted %s", k,
+                    p->output_names[k], tn__type_text(&no_symbols, &f, found, sizeof found),
+                    tn__type_text(&no_symbols, &w, wanted, sizeof wanted));
 }
 
 /* All of the program is one artefact: results are made and the device writes straight into them. */

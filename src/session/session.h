@@ -33,8 +33,9 @@ enum { TN__MAX_LEVELS = 256 };
 
 /* ---- executable.c: executables inside executables ---- */
 
-/* Retains `graph`, which must not change any more. varying (NULL: none) per input: its value differs from call to call, so it is only
- * specialised on where nothing else helps; pinned (NULL: none) per input: its constant value, or NULL. Compiles at first run. */
+/* Retains `graph`, which must not change any more. varying (NULL: none) per input: its value differs from call to call, so it is
+ * only specialised on where nothing else helps; pinned (NULL: none) per input: its constant value, or NULL. Compiles at first
+ * run. */
 tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, const bool *varying, tn_tensor *const *pinned,
                                       uint32_t level, tn_executable **out_executable);
 /* Compiles an executable now that can only ever have one specialisation, and makes its calls free of locks; others stay lazy. */

@@ -115,7 +115,8 @@ static tn_error *value_inputs(const tn_graph *g, const bool *varying, uint32_t d
     tn__arena_init(&arena, &g->context->allocator);
     bool *live = tn__live_values(g, &arena), *pure = TN__ARENA_ARRAY(&arena, bool, g->values.count);
     bool *wanted = TN__ARENA_ARRAY(&arena, bool, g->values.count);        /* a pure value that decides a shape */
-    uint8_t *direct = TN__ARENA_ARRAY(&arena, uint8_t, g->values.count); /* bit 0: decides one; bit 1: of an op that is not light */
+    uint8_t *direct =
+        TN__ARENA_ARRAY(&arena, uint8_t, g->values.count); /* bit 0: decides one; bit 1: of an op that is not light */
     tn_error *e = live && pure && wanted && direct ? NULL : tn__error_oom();
     if (!e) find_pure(g, varying, pure);
     for (size_t i = g->nodes.count; !e && i-- > 0;) {

@@ -116,11 +116,13 @@ static void test_symbols_and_errors(void **state) {
     }
     tn_tensor *a = vector_f32(3, 0), *b = vector_f32(4, 0), *c = tensor_i64(1, (int64_t[]){3}, NULL), *out[2] = {NULL, NULL};
     fails(tn_executable_run(x, (tn_tensor *[]){a, b}, 2, out, 2), TN_ERROR_SHAPE_MISMATCH, "N is 3 in input 'x'");
-    fails(tn_executable_run(x, (tn_tensor *[]){a, c}, 2, out, 2), TN_ERROR_TYPE_MISMATCH, "input 1 'y': found i64[3], wanted f32[N]");
+    fails(tn_executable_run(x, (tn_tensor *[]){a, c}, 2, out, 2), TN_ERROR_TYPE_MISMATCH,
+          "input 1 'y': found i64[3], wanted f32[N]");
     fails(tn_executable_run(x, (tn_tensor *[]){a, NULL}, 2, out, 2), TN_ERROR_INVALID_ARGUMENT, "'y' is NULL");
     fails(tn_executable_run(x, (tn_tensor *[]){a, a}, 2, out, 1), TN_ERROR_INVALID_ARGUMENT, "2 inputs and 1 outputs");
     out[1] = b;
-    fails(tn_executable_run(x, (tn_tensor *[]){a, a}, 2, out, 2), TN_ERROR_SHAPE_MISMATCH, "output 1 'same': found f32[4], wanted f32[3]");
+    fails(tn_executable_run(x, (tn_tensor *[]){a, a}, 2, out, 2), TN_ERROR_SHAPE_MISMATCH,
+          "output 1 'same': found f32[4], wanted f32[3]");
     assert_null(out[0]);
     tn_tensor_release(a), tn_tensor_release(b), tn_tensor_release(c);
     tn_executable_release(x);
@@ -182,7 +184,9 @@ static void test_late_value(void **state) {
     tn_graph *g = graph_new("late value");
     tn_value x = tn_graph_input(g, "x", TN_DTYPE_i64, 1, (int64_t[]){5});
     tn_value k = op(g, "reduce_sum", x, constant_i64(g, 1, 1, (int64_t[]){0}));
-    k = op(g, "add", k, op(g, "mul", op(g, "shape", op(g, "non_zero", x, (tn_value){0}), (tn_value){0}), constant_i64(g, 1, 2, (int64_t[]){0, 1})));
+    k = op(g, "add", k,
+           op(g, "mul", op(g, "shape", op(g, "non_zero", x, (tn_value){0}), (tn_value){0}),
+              constant_i64(g, 1, 2, (int64_t[]){0, 1})));
     k = op(g, "reduce_max", k, constant_i64(g, 1, 1, (int64_t[]){0}));
     tn_value r = tn_graph_op(g, "top_k", (tn_value[]){op(g, "neg", x, (tn_value){0}), k}, 2, NULL, 0, 2);
     tn_graph_output(g, "values", op(g, "abs", r, (tn_value){0}));
@@ -352,9 +356,10 @@ static void test_null_device(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options), cmocka_unit_test(test_symbols_and_errors), cmocka_unit_test(test_value_input),
-        cmocka_unit_test(test_late_bound), cmocka_unit_test(test_late_value), cmocka_unit_test(test_if), cmocka_unit_test(test_loop),
-        cmocka_unit_test(test_scan), cmocka_unit_test(test_threads), cmocka_unit_test(test_null_device)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_options),     cmocka_unit_test(test_symbols_and_errors),
+                                       cmocka_unit_test(test_value_input), cmocka_unit_test(test_late_bound),
+                                       cmocka_unit_test(test_late_value),  cmocka_unit_test(test_if),
+                                       cmocka_unit_test(test_loop),        cmocka_unit_test(test_scan),
+                                       cmocka_unit_test(test_threads),     cmocka_unit_test(test_null_device)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

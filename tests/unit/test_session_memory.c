@@ -58,7 +58,8 @@ static tn_error *build(tn_context *context, tn_graph **out) {
         *(int64_t *)tn_tensor_get_data(three) = 3;
         int64_t n = tn_graph_symbol(g, "N");
         tn_value x = tn_graph_input(g, "x", TN_DTYPE_i64, 1, &n);
-        tn_value at = op(g, "squeeze", op(g, "non_zero", op(g, "neg", x, (tn_value){0}), (tn_value){0}), tn_graph_constant(g, zero));
+        tn_value at =
+            op(g, "squeeze", op(g, "non_zero", op(g, "neg", x, (tn_value){0}), (tn_value){0}), tn_graph_constant(g, zero));
         tn_attr attrs[2] = {{.name = "n_state", .kind = TN_ATTR_INT, .i = 1},
                             {.name = "body", .kind = TN_ATTR_GRAPH, .graph = body}};
         tn_value in[3] = {tn_graph_constant(g, three), {0}, op(g, "mul", at, at)};
@@ -97,7 +98,8 @@ static void test_every_allocation(void **state) {
         tn_graph *g = NULL;
         tn_options *options;
         tn_executable *x = NULL;
-        assert_null(tn_context_create(&(tn_context_options){.struct_size = sizeof(tn_context_options), .allocator = &allocator}, &context));
+        assert_null(tn_context_create(&(tn_context_options){.struct_size = sizeof(tn_context_options), .allocator = &allocator},
+                                      &context));
         assert_null(build(context, &g));
         assert_null(tn_options_create(context, &options));
         assert_null(tn_options_set(options, "device", "ref"));

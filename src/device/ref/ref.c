@@ -1,4 +1,5 @@
-/* The reference device: interprets the graph node by node with the ops' reference evaluations. Slow, and the oracle of the others. */
+/* The reference device: interprets the graph node by node with the ops' reference evaluations. Slow, and the oracle of the
+ * others. */
 #include "device/device.h"
 
 typedef struct artefact {
@@ -72,7 +73,8 @@ static tn_error *prepare(artefact *f) {
     for (uint32_t i = 0; i < g->outputs.count; i++) {
         tn_value v = g->outputs.data[i].value;
         const tn__node *n = tn__node_of(g, v);
-        if (n && n->op != TN_OP_constant && tn__type_of(g, v)->dtype != TN_DTYPE_string && !f->direct[v.id]) f->direct[v.id] = i + 1;
+        if (n && n->op != TN_OP_constant && tn__type_of(g, v)->dtype != TN_DTYPE_string && !f->direct[v.id])
+            f->direct[v.id] = i + 1;
     }
     return NULL;
 }

@@ -31,11 +31,13 @@ static tn_error *check_body(tn__infer *c, const char *what, const tn_graph *body
 }
 
 /* Operands first.. give inputs body_first.. of the body. */
-static tn_error *check_operands(tn__infer *c, const char *what, const tn_graph *body, uint32_t first, uint32_t body_first, uint32_t n) {
+static tn_error *check_operands(tn__infer *c, const char *what, const tn_graph *body, uint32_t first, uint32_t body_first,
+                                uint32_t n) {
     for (uint32_t k = 0; k < n; k++) {
         const tn__port *p = &body->inputs.data[body_first + k];
         tn_dtype wanted = tn__type_of(body, p->value)->dtype;
-        if (!tn__shape_has(c, first + k)) return TN__INFER_FAIL(c, INVALID_GRAPH, "operand %u ('%s' of %s) is absent", first + k, p->name, what);
+        if (!tn__shape_has(c, first + k))
+            return TN__INFER_FAIL(c, INVALID_GRAPH, "operand %u ('%s' of %s) is absent", first + k, p->name, what);
         if (c->types[first + k].dtype != wanted)
             return TN__INFER_FAIL(c, TYPE_MISMATCH, "operand %u ('%s' of %s): found %s, wanted %s", first + k, p->name, what,
                                   tn_dtype_name(c->types[first + k].dtype), tn_dtype_name(wanted));
@@ -57,8 +59,8 @@ tn_error *tn__infer_if(tn__infer *c) {
     for (uint32_t k = 0; k < c->n_out; k++) {
         const tn__type *x = output_type(yes, k), *y = output_type(no, k);
         if (x->dtype != y->dtype)
-            return TN__INFER_FAIL(c, TYPE_MISMATCH, "result %u is %s in then_branch and %s in else_branch", k, tn_dtype_name(x->dtype),
-                                  tn_dtype_name(y->dtype));
+            return TN__INFER_FAIL(c, TYPE_MISMATCH, "result %u is %s in then_branch and %s in else_branch", k,
+                                  tn_dtype_name(x->dtype), tn_dtype_name(y->dtype));
         TN__TRY(import_type(c, x, &c->out[k]));
         join(&c->out[k], y);
     }
@@ -98,7 +100,8 @@ static tn_error *infer_stack(tn__infer *c, const tn__type *t, int64_t axis, int6
 tn_error *tn__infer_loop(tn__infer *c) {
     const tn__attrs_loop *attrs = c->attrs;
     if (c->n_in < 2 || attrs->n_state < 0 || attrs->n_state > (int64_t)c->n_in - 2 || attrs->n_state > c->n_out)
-        return TN__INFER_FAIL(c, INVALID_GRAPH, "n_state is %" PRId64 ", operands %u, results %u", attrs->n_state, c->n_in, c->n_out);
+        return TN__INFER_FAIL(c, INVALID_GRAPH, "n_state is %" PRId64 ", operands %u, results %u", attrs->n_state, c->n_in,
+                              c->n_out);
     uint32_t n_state = (uint32_t)attrs->n_state;
     TN__TRY(check_body(c, "body", attrs->body, c->n_in, 1 + (uint64_t)c->n_out));
     if (tn__shape_has(c, 0) && c->types[0].dtype != TN_DTYPE_i64)
@@ -106,7 +109,8 @@ tn_error *tn__infer_loop(tn__infer *c) {
     if (tn__shape_has(c, 1) && c->types[1].dtype != TN_DTYPE_bool)
         return TN__INFER_FAIL(c, TYPE_MISMATCH, "operand 1: found %s, wanted bool", tn_dtype_name(c->types[1].dtype));
     if (output_type(attrs->body, 0)->dtype != TN_DTYPE_bool)
-        return TN__INFER_FAIL(c, TYPE_MISMATCH, "the body's output 0 is %s, wanted bool", tn_dtype_name(output_type(attrs->body, 0)->dtype));
+        return TN__INFER_FAIL(c, TYPE_MISMATCH, "the body's output 0 is %s, wanted bool",
+                              tn_dtype_name(output_type(attrs->body, 0)->dtype));
     TN__TRY(check_operands(c, "body", attrs->body, 2, 2, c->n_in - 2));
     TN__TRY(infer_states(c, attrs->body, 2, 1, n_state));
     for (uint32_t k = n_state; k < c->n_out; k++)
@@ -128,13 +132,14 @@ tn_error *tn__infer_scan(tn__infer *c) {
     const tn__type *scanned = &c->types[n_state];
     if (scanned->rank >= 0) {
         int32_t axis;
-        TN__TRY(tn__shape_axis(c, "scan input axis", attrs->scan_input_axes.n ? attrs->scan_input_axes.data[0] : 0, scanned->rank, &axis));
+        TN__TRY(tn__shape_axis(c, "scan input axis", attrs->scan_input_axes.n ? attrs->scan_input_axes.data[0] : 0, scanned->rank,
+                               &axis));
         length = scanned->dims[axis];
     }
     for (uint32_t k = n_state; k < c->n_out; k++) {
         uint32_t i = k - n_state;
-        TN__TRY(infer_stack(c, output_type(attrs->body, k), i < attrs->scan_output_axes.n ? attrs->scan_output_axes.data[i] : 0, length,
-                            &c->out[k]));
+        TN__TRY(infer_stack(c, output_type(attrs->body, k), i < attrs->scan_output_axes.n ? attrs->scan_output_axes.data[i] : 0,
+                            length, &c->out[k]));
     }
     return NULL;
 }
