@@ -218,7 +218,13 @@ static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const
     while (own && !tn__in(g, n, own - 1).id) own--;
     for (uint32_t i = 0; i < own; i++) tn__wire_put_text(o, 1, names[tn__in(g, n, i).id]);
     for (uint32_t i = 0; i < n->n_out; i++) tn__wire_put_text(o, 2, names[n->first_out + i]);
-    if (n->name) tn__wire_put_text(o, 3, n->name);
+    if (n->name && n->name[0]) { /* names of nodes are unique among nodes; a second one of that name goes without */
+        bool fresh;
+        const char *key = tn__arena_printf(&w->arena, "\x01%s", n->name);
+        if (!key) return tn__error_oom();
+        TN__TRY(take_name(w, key, &fresh));
+        if (fresh) tn__wire_put_text(o, 3, n->name);
+    }
     tn__wire_put_text(o, 4, info->onnx);
     for (uint32_t i = 0; i < info->n_fields; i++) TN__TRY(put_attr(w, n, &info->fields[i], captures, n_captures));
     tn__wire_end(o, begin);

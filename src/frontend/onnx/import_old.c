@@ -370,6 +370,16 @@ tn_error *tn__onnx_cast_like(tn__call *c) {
     return tn__call_generic(c, TN_OP_cast, attrs);
 }
 
+tn_error *tn__onnx_swiglu(tn__call *c) { /* swish(a) * b */
+    TN__TRY(wants_inputs(c, 2));
+    const tn__onnx_attribute *alpha = tn__call_attr(c, "alpha", TN__ONNX_FLOAT);
+    NEW_ATTRS(c, alpha, swish, attrs);
+    attrs->alpha = alpha ? alpha->f : 1.0;
+    tn_value in[] = {tn__call_emit(c, TN_OP_swish, c->in, 1, attrs), c->in[1]};
+    c->out[0] = tn__call_emit(c, TN_OP_mul, in, 2, NULL);
+    return NULL;
+}
+
 /* (sum over the spatial dimensions of |x|^p)^(1/p) */
 tn_error *tn__onnx_global_lp_pool(tn__call *c) {
     TN__TRY(wants_inputs(c, 1));
