@@ -173,13 +173,13 @@ static tn_error *diff(tn_context *c, const char *path, diff_settings *s, int *ou
 
 int cli_cmd_diff(const cli_verb *verb, int argc, char **argv) {
     diff_settings s = {.target.device = "cpu", .against.device = "ref", .inputs = {.scale = -1, .missing_random = true},
-                       .tolerance = CLI_TOLERANCE_ONNX};
+                       .tolerance = {.rtol = 1e-3, .atol = 1e-4, .ulp = -1}};
     const cli_option options[] = {
         CLI_TARGET_OPTIONS(&s.target),
         {"against", CLI_TEXT, &s.against.device, "NAME", "the device that is right (ref)"},
         CLI_INPUT_OPTIONS(&s.inputs),
         {"rtol", CLI_REAL, &s.tolerance.rtol, "X", "relative tolerance (0.001)"},
-        {"atol", CLI_REAL, &s.tolerance.atol, "X", "absolute tolerance (1e-7)"},
+        {"atol", CLI_REAL, &s.tolerance.atol, "X", "absolute tolerance (0.0001)"},
         {"bisect-passes", CLI_FLAG, &s.bisect, NULL, "find the pass without which the devices agree"},
         {"json", CLI_FLAG, &s.json, NULL, "print JSON with every value"},
         {0}};
