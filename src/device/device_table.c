@@ -1,12 +1,10 @@
 /* The devices this build has, by name. */
 #include "device/device.h"
 
-extern const tn__device_vtable tn__device_cpu;
-
 const tn__device_vtable *tn__device_find(const char *name) {
     const tn__device_vtable *devices[] = {&tn__device_cpu, &tn__device_ref, &tn__device_null};
     for (size_t i = 0; name && i < sizeof devices / sizeof *devices; i++)
-        if (devices[i] && !strcmp(devices[i]->name, name)) return devices[i];
+        if (!strcmp(devices[i]->name, name)) return devices[i];
     return NULL;
 }
 
