@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "cli.h"
+#include "codegen/codegen.h"
 #include "graph_out.h"
+#include "kernel/program.h"
+#include "pass/expand.h"
 
 typedef struct show_settings {
-    const char *format, *after, *kernel;
+    const char *format, *after;
+    int64_t kernel; /* -1: none */
     bool assembly, full;
 } show_settings;
 
@@ -48,12 +52,53 @@ static int show_svg(const tn_graph *graph) {
     return pclose(dot) == 0 ? CLI_OK : cli_fail("`dot` failed");
 }
 
+/* What the cpu device compiles, once every shape is known. */
+static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bool assembly, char **out_text) {
+    for (size_t i = 1; i < g->values.count; i++)
+        if (!tn__type_is_static(&g->values.data[i].type))
+            return TN__FAIL(&c->allocator, UNSUPPORTED, "show --kernel wants a model whose shapes are all known");
+    for (size_t i = 0; i < g->nodes.count; i++)
+        if (tn__op_infos[g->nodes.data[i].op].flags & (TN__OP_CONTROL | TN__OP_DATADEP))
+            return TN__FAIL(&c->allocator, UNSUPPORTED, "show --kernel wants a model without control flow and data-dependent shapes");
+    tn__target target;
+    tn_graph *own;
+    tn__kprogram *program;
+    TN__TRY(tn__target_init(c, NULL, &target));
+    TN__TRY(tn__pass_prepare(g, NULL, &own));
+    tn__lower_config lower = {target.lanes, target.registers};
+    TN__TRY(tn__kprogram_create(c, own, &lower, &program));
+    tn_error *e = NULL;
+    if ((uint64_t)index >= program->kernels.count)
+        e = TN__FAIL(&c->allocator, OUT_OF_RANGE, "show --kernel: found %lld, the model has %zu kernels, counted from 0", (long long)index,
+                     program->kernels.count);
+    else e = tn__code_text(c, &target, program->kernels.data[index], assembly, out_text);
+    tn__kprogram_destroy(program);
+    return e;
+}
+
+static int show_kernel(tn_context *context, const tn_graph *graph, const show_settings *s) {
+    char *text = NULL;
+    tn_error *e = kernel_text(context, graph, s->kernel, s->assembly, &text);
+    if (e) return cli_fail_error(e);
+    fputs(text, stdout);
+    tn__strfree(&context->allocator, text);
+    return CLI_OK;
+}
+
 static int show(tn_context *context, const char *path, const show_settings *s) {
     tn_graph *graph;
     tn_error *e = cli_graph_load(context, path, &graph);
     if (e) return cli_fail_error(e);
     int code = CLI_OK;
-    if (!strcmp(s->format, "text")) code = show_text(context, graph, s->full);
+    tn_graph *after;
+    if (s->after) {
+        e = tn__pass_prepare(graph, NULL, &after);
+        tn_graph_release(graph);
+        if (e) return cli_fail_error(e);
+        graph = after;
+    }
+    if (s->kernel >= 0) code = show_kernel(context, graph, s);
+    else if (!strcmp(s->format, "text")) code = show_text(context, graph, s->full);
     else if (!strcmp(s->format, "dot")) cli_graph_write_dot(graph, stdout);
     else if (!strcmp(s->format, "svg")) code = show_svg(graph);
     else if (!strcmp(s->format, "json")) cli_print_json(cli_graph_to_json(graph));
@@ -63,13 +108,13 @@ static int show(tn_context *context, const char *path, const show_settings *s) {
 }
 
 int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
-    show_settings s = {.format = "text"};
+    show_settings s = {.format = "text", .kernel = -1};
     bool json = false;
     const cli_option options[] = {
         {"format", CLI_TEXT, &s.format, "FORMAT", "text, dot, svg or json (text)"},
         {"full", CLI_FLAG, &s.full, NULL, "text: print large constants whole"},
-        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass"},
-        {"kernel", CLI_TEXT, &s.kernel, "K", "the code of kernel K"},
+        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass: expand"},
+        {"kernel", CLI_COUNT, &s.kernel, "K", "the LLVM IR of the cpu device's kernel K, counted from 0"},
         {"asm", CLI_FLAG, &s.assembly, NULL, "with --kernel: as assembly"},
         {"json", CLI_FLAG, &json, NULL, "the same as --format json"},
         {0}};
@@ -77,8 +122,8 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (json) s.format = "json";
     if (code < 0 && operands.count != 1) code = cli_usage("show wants one model file, found %zu", operands.count);
-    if (code < 0 && s.after) code = cli_fail("show --after: this build has no passes to show a graph after");
-    if (code < 0 && (s.kernel || s.assembly)) code = cli_fail("show --kernel: this build has no kernels to show");
+    if (code < 0 && s.after && strcmp(s.after, "expand")) code = cli_usage("show: no pass '%s'; there is expand", s.after);
+    if (code < 0 && s.assembly && s.kernel < 0) code = cli_usage("show: --asm wants --kernel K");
     if (code < 0) {
         tn_context *context;
         tn_error *e = cli_context_create(&context);
