@@ -6,9 +6,9 @@
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
-#include <pthread.h>
 #include <stdio.h>
 
+#include "base/os_thread.h"
 #include "codegen/emit.h"
 
 struct tn__code {
@@ -30,8 +30,8 @@ static void init_targets(void) {
 
 static void init_targets_once(void) {
     /* LLVM's registry of targets is global to the process and idempotent; this only keeps two threads from doing it at once */
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_targets);
+    static tn__os_once once;
+    tn__os_call_once(&once, init_targets);
 }
 
 static void copy_message(char *to, size_t bytes, char *message) {
