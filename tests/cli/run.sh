@@ -73,7 +73,7 @@ G
 want 0 'neg' show "$work/g.tn"
 want 0 'digraph' show --format dot "$work/g.tn"
 want 0 '"op": "neg"' show --json "$work/g.tn"
-want 0 'neg' show "$work/g.tn" --after expand
+want 1 "shapes are all known" show "$work/g.tn" --after expand
 want 2 "no pass 'fuse'" show "$work/g.tn" --after fuse
 want 1 "shapes are all known" show "$work/g.tn" --kernel 0
 want 2 "text, dot, svg or json" show --format pdf "$work/g.tn"

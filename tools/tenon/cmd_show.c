@@ -52,11 +52,17 @@ static int show_svg(const tn_graph *graph) {
     return pclose(dot) == 0 ? CLI_OK : cli_fail("`dot` failed");
 }
 
-/* What the cpu device compiles, once every shape is known. */
-static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bool assembly, char **out_text) {
+/* The cpu device takes graphs only once every shape is known. */
+static tn_error *check_static(tn_context *c, const tn_graph *g) {
     for (size_t i = 1; i < g->values.count; i++)
         if (!tn__type_is_static(&g->values.data[i].type))
-            return TN__FAIL(&c->allocator, UNSUPPORTED, "show --kernel wants a model whose shapes are all known");
+            return TN__FAIL(&c->allocator, UNSUPPORTED, "show --after and --kernel want a model whose shapes are all known");
+    return NULL;
+}
+
+/* What the cpu device compiles, once every shape is known. */
+static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bool assembly, char **out_text) {
+    TN__TRY(check_static(c, g));
     for (size_t i = 0; i < g->nodes.count; i++)
         if (tn__op_infos[g->nodes.data[i].op].flags & (TN__OP_CONTROL | TN__OP_DATADEP))
             return TN__FAIL(&c->allocator, UNSUPPORTED, "show --kernel wants a model without control flow and data-dependent shapes");
@@ -92,7 +98,8 @@ static int show(tn_context *context, const char *path, const show_settings *s) {
     int code = CLI_OK;
     tn_graph *after;
     if (s->after) {
-        e = tn__pass_prepare(graph, NULL, &after);
+        e = check_static(context, graph);
+        if (!e) e = tn__pass_prepare(graph, NULL, &after);
         tn_graph_release(graph);
         if (e) return cli_fail_error(e);
         graph = after;
