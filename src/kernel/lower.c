@@ -207,6 +207,7 @@ static int32_t layout_of(tn__lower *l, const tn__node *n) {
     const tn__type *t = &l->g->values.data[n->first_out].type;
     if (t->rank < 3 || t->dtype != TN_DTYPE_f32) return 0;
     if (n->op == TN_OP_conv || is_window_op(n->op)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
+    if (!l->layout) return 0;
     if ((tn__op_infos[n->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(l->g, n)) {
         bool any = false;
         if (t->dims[1] % l->w && unsafe_on_padding(n->op)) return 0;
@@ -262,7 +263,7 @@ static tn_error *make_groups(tn__lower *l) {
         bool ew = (tn__op_infos[x->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(g, x);
         bool anchor = tn__lower_anchor_ok(l, x);
         uint32_t u = x->n_out == 1 ? user[out.id] : TN__NO_NODE - 1;
-        if ((ew || anchor) && u < TN__NO_NODE - 1 && size[u] < 12) {
+        if (l->fuse && (ew || anchor) && u < TN__NO_NODE - 1 && size[u] < 12) {
             const tn__node *root = &g->nodes.data[u];
             bool ew_root = (tn__op_infos[root->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(g, root);
             bool fits = ew_root && same_dims(tn__type_of(g, out), tn__type_of(g, tn__out(root, 0))) &&
@@ -364,7 +365,8 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
     tn__arena_init(&p->arena, a);
     tn__arena scratch;
     tn__arena_init(&scratch, a);
-    tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers};
+    tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers,
+                   .layout = config->layout, .fuse = config->fuse};
     l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
     l.group = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);
     l.anchor = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);

@@ -16,6 +16,7 @@ typedef struct tn__lower {
     tn__kprogram *p;
     const tn_graph *g;
     int32_t w, registers;
+    bool layout, fuse;
     tn__lower_value *values; /* by value id */
     uint32_t *group;         /* by node: root node of its group */
     uint32_t *anchor;        /* by root node: the node that is not elementwise (conv, matmul, reduce, pool), or TN__NO_NODE */

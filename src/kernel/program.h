@@ -38,6 +38,7 @@ typedef struct tn__kprogram {
 
 typedef struct tn__lower_config {
     int32_t lanes, registers;
+    bool layout, fuse; /* passes of these names */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */

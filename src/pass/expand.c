@@ -1,4 +1,6 @@
-#include "pass/expand.h"
+/* Composites that the kernel generator does not take whole, as smaller ops: softmax, log_softmax and layer_normalization of f32 become
+ * reductions and elementwise ops; batch normalisation at inference with constant parameters becomes x * scale + shift. */
+#include "pass/pass.h"
 
 #include <math.h>
 
@@ -83,47 +85,26 @@ static bool batch_norm_ok(const tn_graph *g, const tn__node *n) {
     return true;
 }
 
-static tn_value copy_or_expand(tn_graph *to, const tn_graph *g, const tn__node *n, const tn_value *map) {
+/* The expansion's result, {0} for a node that stays whole. */
+static tn_value expand(tn__rewriter *r, const tn__node *n) {
+    const tn_graph *g = r->from;
     tn_value xv = tn__in(g, n, 0);
-    bool f32 = xv.id && tn__type_of(g, xv)->dtype == TN_DTYPE_f32 && tn__type_of(g, xv)->rank > 0;
-    if (f32 && (n->op == TN_OP_softmax || n->op == TN_OP_log_softmax)) return expand_softmax(to, n, map[xv.id]);
-    if (f32 && n->op == TN_OP_layer_normalization && n->n_out == 1) {
-        tn_value bias = tn__in(g, n, 2);
-        return expand_layer_norm(to, n, map[xv.id], map[tn__in(g, n, 1).id], bias.id ? map[bias.id] : bias);
-    }
-    if (f32 && batch_norm_ok(g, n)) return expand_batch_norm(to, g, n, map[xv.id]);
-    return tn__graph_copy_node(to, g, n, map);
+    if (!xv.id || n->n_out != 1 || tn__type_of(g, xv)->dtype != TN_DTYPE_f32 || tn__type_of(g, xv)->rank < 1) return tn__none();
+    tn_value x = tn__rewriter_in(r, n, 0);
+    if (n->op == TN_OP_softmax || n->op == TN_OP_log_softmax) return expand_softmax(r->to, n, x);
+    if (n->op == TN_OP_layer_normalization) return expand_layer_norm(r->to, n, x, tn__rewriter_in(r, n, 1), tn__rewriter_in(r, n, 2));
+    if (batch_norm_ok(g, n)) return expand_batch_norm(r->to, g, n, x);
+    return tn__none();
 }
 
-tn_error *tn__pass_prepare(const tn_graph *g, const char *disabled, tn_graph **out) {
-    (void)disabled;
-    *out = NULL;
-    tn_graph *to;
-    TN__TRY(tn__graph_create(g->context, g->hooks, g->name, &to));
-    tn_value *map = TN__ARENA_ARRAY(&to->arena, tn_value, g->values.count);
-    bool *live = TN__ARENA_ARRAY(&to->arena, bool, g->values.count);
-    if (!map || !live) return tn_graph_release(to), tn__error_oom();
-    for (size_t i = 0; i < g->outputs.count; i++) live[g->outputs.data[i].value.id] = true;
-    for (size_t i = g->nodes.count; i-- > 0;) {
+tn_error *tn_pass_expand(tn_graph *g) {
+    tn__rewriter r;
+    TN__TRY(tn__rewriter_begin(g, &r));
+    for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
-        bool any = false;
-        for (uint32_t k = 0; k < n->n_out; k++) any |= live[n->first_out + k];
-        for (uint32_t k = 0; any && k < n->n_in; k++) live[tn__in(g, n, k).id] = true;
-        if (any) live[n->first_out] = true;
+        tn_value v = expand(&r, n);
+        if (v.id) tn__rewriter_replace(&r, n, v);
+        else if (!r.to->error) tn__rewriter_copy(&r, n);
     }
-    for (size_t i = 0; i < g->inputs.count; i++) {
-        const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
-        map[g->inputs.data[i].value.id] = tn_graph_input(to, g->inputs.data[i].name, t->dtype, t->rank, t->dims);
-    }
-    for (size_t i = 0; i < g->nodes.count && !to->error; i++) {
-        const tn__node *n = &g->nodes.data[i];
-        if (!live[n->first_out] && n->n_out) continue;
-        tn_value v = copy_or_expand(to, g, n, map);
-        for (uint32_t k = 0; k < n->n_out; k++) map[n->first_out + k] = tn_value_output(v, k);
-    }
-    for (size_t i = 0; i < g->outputs.count; i++) tn_graph_output(to, g->outputs.data[i].name, map[g->outputs.data[i].value.id]);
-    tn_error *e = tn_graph_check(to);
-    if (e) tn_graph_release(to);
-    else *out = to;
-    return e;
+    return tn__rewriter_commit(&r, g);
 }

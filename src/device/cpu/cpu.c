@@ -2,7 +2,7 @@
 #include "codegen/codegen.h"
 #include "device/device.h"
 #include "kernel/program.h"
-#include "pass/expand.h"
+#include "pass/pass.h"
 #include "rt/pool.h"
 
 enum { SPARE = 16, ALIGN = 64 };
@@ -147,8 +147,9 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
         if (g->values.data[i].type.dtype == TN_DTYPE_string)
             return TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
-    TN__TRY(tn__pass_prepare(g, config->disabled_passes, &own));
-    tn__lower_config lower = {target.lanes, target.registers};
+    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));
+    tn__lower_config lower = {target.lanes, target.registers, !tn__pass_is_off(config->disabled_passes, "layout"),
+                              !tn__pass_is_off(config->disabled_passes, "fuse")};
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
     if (c->program->kernels.count)
         TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, &c->code));

@@ -1,0 +1,39 @@
+/* Passes: each rebuilds a static graph. requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
+#ifndef TN_PASS_PASS_H
+#define TN_PASS_PASS_H
+#include "ir/graph.h"
+
+/* Each consumes nothing and leaves its result in `g`. */
+#define TN_PASS(name, kind, help) TN__PASS_##kind(name)
+#define TN__PASS_GRAPH(name) tn_error *tn_pass_##name(tn_graph *g);
+#define TN__PASS_LOWER(name)
+#include "pass/passes.def"
+#undef TN__PASS_GRAPH
+#undef TN__PASS_LOWER
+
+/* Is `name` in the comma-separated list? NULL is the empty list. */
+bool tn__pass_is_off(const char *disabled, const char *name);
+/* An error naming the first entry of the list that is no pass. */
+tn_error *tn__passes_check(const tn_allocator *a, const char *disabled);
+/* A private copy of `g` after the passes that are not disabled, up to and including `stop_after` (NULL: all). */
+tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, tn_graph **out);
+
+/* ---- what passes are written with ---------------------------------------------------------------------------- */
+
+/* Copying old contents into a new graph, node by node. */
+typedef struct tn__rewriter {
+    const tn_graph *from;
+    tn_graph *to;
+    tn_value *map; /* by old value id */
+} tn__rewriter;
+tn_error *tn__rewriter_begin(tn_graph *g, tn__rewriter *r); /* inputs are there already */
+static inline tn_value tn__rewriter_in(const tn__rewriter *r, const tn__node *n, uint32_t k) {
+    tn_value v = tn__in(r->from, n, k);
+    return v.id ? r->map[v.id] : v;
+}
+void tn__rewriter_copy(tn__rewriter *r, const tn__node *n);
+/* Old result 0 of n is new value v from now on (its name goes along where v has none). */
+void tn__rewriter_replace(tn__rewriter *r, const tn__node *n, tn_value v);
+/* Appends the outputs and swaps the contents into g; frees the old ones. Also after errors, which it returns. */
+tn_error *tn__rewriter_commit(tn__rewriter *r, tn_graph *g);
+#endif
