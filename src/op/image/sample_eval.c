@@ -178,8 +178,8 @@ tn_error *tn__eval_roi_align(tn__eval *c) {
         double gh = ratio > 0 ? ratio : ceil(bh), gw = ratio > 0 ? ratio : ceil(bw);
         if (batch < 0 || batch >= x->dims[0])
             e = TN__EVAL_FAIL(c, OUT_OF_RANGE, "operand 2: entry %" PRId64 " is %" PRId64 ", wanted 0 to %" PRId64, r, batch, x->dims[0] - 1);
-        else if (!(gh <= 65536 && gw <= 65536))
-            e = TN__EVAL_FAIL(c, LIMIT_EXCEEDED, "region %" PRId64 " takes %g x %g samples for each result, at most 65536 are done", r, gh, gw);
+        else if (!(gh <= 8192 && gw <= 8192))
+            e = TN__EVAL_FAIL(c, LIMIT_EXCEEDED, "region %" PRId64 " takes %g x %g samples for each result, at most 8192 are done", r, gh, gw);
         int64_t nh = e ? 0 : gh > 0 ? (int64_t)gh : 0, nw = e ? 0 : gw > 0 ? (int64_t)gw : 0;
         for (int64_t i = 0; !e && i < channels * oh * ow; i++) {
             const double *plane = xs + (batch * channels + i / (oh * ow)) * height * width;
