@@ -74,7 +74,7 @@ want 0 'neg' show "$work/g.tn"
 want 0 'digraph' show --format dot "$work/g.tn"
 want 0 '"op": "neg"' show --json "$work/g.tn"
 want 1 "shapes are all known" show "$work/g.tn" --after expand
-want 2 "no pass 'fuse'" show "$work/g.tn" --after fuse
+want 2 "no pass 'fuse' over the graph" show "$work/g.tn" --after fuse
 want 1 "shapes are all known" show "$work/g.tn" --kernel 0
 want 2 "text, dot, svg or json" show --format pdf "$work/g.tn"
 want 1 "x f32[1,3,N]" run "$work/g.tn"

@@ -149,6 +149,35 @@ static void print_report(const tn_graph *g, const diff_settings *s, size_t n_own
            s->against.device, r->n_wrong, s->tolerance.rtol, s->tolerance.atol);
 }
 
+/* Runs the graph's own outputs again with each pass switched off, until the devices agree. */
+static tn_error *bisect(tn_context *c, const tn_graph *g, const diff_settings *s, tn_tensor **in) {
+    static const char *const passes[] = {
+#define TN_PASS(name, kind, help) #name,
+#include "pass/passes.def"
+    };
+    size_t n = s->target.settings.count;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+        report r = {0};
+        diff_settings without = *s;
+        char setting[64];
+        const char **items = cli_alloc((n + 1) * sizeof *items);
+        for (size_t k = 0; k < n; k++) items[k] = s->target.settings.items[k];
+        snprintf(setting, sizeof setting, "passes_off=%s", passes[i]);
+        items[n] = setting;
+        without.target.settings.items = items;
+        without.target.settings.count = n + 1;
+        tn_error *e = compare_outputs(c, g, &without, in, &r);
+        free(items);
+        free(r.findings);
+        if (e) return e;
+        if (r.n_wrong) continue;
+        printf("without pass %s the devices agree\n", passes[i]);
+        return NULL;
+    }
+    printf("the devices differ whichever pass is switched off\n");
+    return NULL;
+}
+
 static tn_error *diff(tn_context *c, const char *path, diff_settings *s, int *out_code) {
     tn_graph *g = NULL;
     tn_tensor **in = NULL;
@@ -163,6 +192,7 @@ static tn_error *diff(tn_context *c, const char *path, diff_settings *s, int *ou
     cli_progress_end();
     if (!e) {
         print_report(g, s, n_own, &r);
+        if (s->bisect && r.n_wrong) e = bisect(c, g, s, in);
         *out_code = r.n_wrong ? cli_fail("%s differs on %s from %s", path, s->target.device, s->against.device) : CLI_OK;
     }
     free(r.findings);
@@ -186,7 +216,6 @@ int cli_cmd_diff(const cli_verb *verb, int argc, char **argv) {
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (code < 0 && operands.count != 1) code = cli_usage("diff wants one model file, found %zu", operands.count);
-    if (code < 0 && s.bisect) code = cli_fail("diff --bisect-passes: this build has no passes to switch off");
     if (code < 0) {
         tn_context *context;
         tn_error *e = cli_context_create(&context);

@@ -7,7 +7,7 @@
 #include "codegen/codegen.h"
 #include "graph_out.h"
 #include "kernel/program.h"
-#include "pass/expand.h"
+#include "pass/pass.h"
 
 typedef struct show_settings {
     const char *format, *after;
@@ -70,8 +70,8 @@ static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bo
     tn_graph *own;
     tn__kprogram *program;
     TN__TRY(tn__target_init(c, NULL, &target));
-    TN__TRY(tn__pass_prepare(g, NULL, &own));
-    tn__lower_config lower = {target.lanes, target.registers};
+    TN__TRY(tn__passes_run(g, NULL, NULL, &own));
+    tn__lower_config lower = {target.lanes, target.registers, true, true};
     TN__TRY(tn__kprogram_create(c, own, &lower, &program));
     tn_error *e = NULL;
     if ((uint64_t)index >= program->kernels.count)
@@ -80,6 +80,13 @@ static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bo
     else e = tn__code_text(c, &target, program->kernels.data[index], assembly, out_text);
     tn__kprogram_destroy(program);
     return e;
+}
+
+static bool cli_is_graph_pass(const char *name) {
+#define TN_PASS(pass, kind, help) \
+    if (sizeof #kind == sizeof "GRAPH" && #kind[0] == 'G' && !strcmp(name, #pass)) return true;
+#include "pass/passes.def"
+    return false;
 }
 
 static int show_kernel(tn_context *context, const tn_graph *graph, const show_settings *s) {
@@ -99,7 +106,7 @@ static int show(tn_context *context, const char *path, const show_settings *s) {
     tn_graph *after;
     if (s->after) {
         e = check_static(context, graph);
-        if (!e) e = tn__pass_prepare(graph, NULL, &after);
+        if (!e) e = tn__passes_run(graph, NULL, s->after, &after);
         tn_graph_release(graph);
         if (e) return cli_fail_error(e);
         graph = after;
@@ -120,7 +127,7 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     const cli_option options[] = {
         {"format", CLI_TEXT, &s.format, "FORMAT", "text, dot, svg or json (text)"},
         {"full", CLI_FLAG, &s.full, NULL, "text: print large constants whole"},
-        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass: expand"},
+        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass of the cpu device: expand, clean, cse, dce"},
         {"kernel", CLI_COUNT, &s.kernel, "K", "the LLVM IR of the cpu device's kernel K, counted from 0"},
         {"asm", CLI_FLAG, &s.assembly, NULL, "with --kernel: as assembly"},
         {"json", CLI_FLAG, &json, NULL, "the same as --format json"},
@@ -129,7 +136,8 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (json) s.format = "json";
     if (code < 0 && operands.count != 1) code = cli_usage("show wants one model file, found %zu", operands.count);
-    if (code < 0 && s.after && strcmp(s.after, "expand")) code = cli_usage("show: no pass '%s'; there is expand", s.after);
+    if (code < 0 && s.after && !cli_is_graph_pass(s.after))
+        code = cli_usage("show: no pass '%s' over the graph; there are expand, clean, cse and dce", s.after);
     if (code < 0 && s.assembly && s.kernel < 0) code = cli_usage("show: --asm wants --kernel K");
     if (code < 0) {
         tn_context *context;
