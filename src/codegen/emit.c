@@ -472,8 +472,47 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
     LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, args, 4, "");
 }
 
+/* Rows lie side by side in the result and lanes do not: the tile is turned in registers and stored row-wise. */
+static bool stores_turned(const emitter *e) {
+    const tn__kernel *k = e->k;
+    return k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
+           k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
+}
+
+/* Square transposition by log2(lanes) rounds of exchanging halves of ever smaller blocks. */
+static void emit_turned(emitter *e) {
+    const tn__kernel *k = e->k;
+    LLVMValueRef v[MAX_MR], mask[2][MAX_MR];
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context);
+    int32_t w = k->lanes;
+    for (int32_t i = 0; i < w; i++) v[i] = splat(e, emit_expr(e, k->epilogue, i, 0));
+    for (int32_t step = w / 2; step >= 1; step /= 2) {
+        for (int32_t l = 0; l < w; l++) {
+            bool low = !(l & step);
+            mask[0][l] = LLVMConstInt(i32, (unsigned)(low ? l : w + l - step), false);
+            mask[1][l] = LLVMConstInt(i32, (unsigned)(low ? l + step : w + l), false);
+        }
+        for (int32_t i = 0; i < w; i++) {
+            if (i & step) continue;
+            LLVMValueRef a = v[i], b = v[i + step];
+            v[i] = LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(mask[0], (unsigned)w), "");
+            v[i + step] = LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(mask[1], (unsigned)w), "");
+        }
+    }
+    LLVMValueRef first = offset_of(e, &k->out_map, 0, 0);
+    for (int32_t l = 0; l < w; l++) {
+        LLVMValueRef at = LLVMBuildAdd(e->b, first, c64(e, l * k->out_map.stride[e->lane]), "");
+        LLVMSetAlignment(LLVMBuildStore(e->b, v[l], pointer_at(e, k->out_buffer, at)), tn_dtype_bits(k->buffer_dtype[k->out_buffer]) / 8);
+    }
+}
+
 static void emit_tile(emitter *e) {
     const tn__kernel *k = e->k;
+    if (stores_turned(e)) {
+        clear_cache(e);
+        emit_turned(e);
+        return;
+    }
     bool reduces = k->n_dims > k->n_spatial;
     tn_dtype d = reduces ? k->exprs[k->body].dtype : TN_DTYPE_NONE;
     if (reduces) {

@@ -57,64 +57,76 @@ static tn_error *pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, ui
     return e;
 }
 
-/* Copies between the two layouts of a value of rank >= 2. */
-static tn_error *reorder(tn__lower *l, tn_value v, uint32_t from, uint32_t to, bool to_blocked) {
-    const tn__type *t = tn__type_of(l->g, v);
-    int64_t n = t->dims[0], c = t->dims[1], s = 1, w = l->w, blocks = tn__ceil_div(c, w), rest = c % w;
-    uint32_t slots[2] = {from, to};
+/* A copy kernel of dims (n, channel block, ...) between the layouts; the caller sets the schedule. */
+static tn__kernel *reorder_kernel(tn__lower *l, const char *stem, tn_dtype dtype, int32_t n_dims, const int64_t *extent, const tn__kmap *in,
+                                  const tn__kmap *out) {
+    tn__kernel *k = tn__lower_kernel(l, stem, TN__NO_NODE);
+    if (!k) return NULL;
+    k->n_buffers = 2;
+    k->buffer_dtype[0] = k->buffer_dtype[1] = dtype;
+    k->out_buffer = 1;
+    k->lanes = l->w;
+    k->n_dims = k->n_spatial = n_dims;
+    memcpy(k->extent, extent, (size_t)n_dims * sizeof *extent);
+    k->epilogue = tn__kx_load(k, 0, in);
+    k->out_map = *out;
+    return k;
+}
+
+/* Row-major to blocked. Pixels by the vector where they fill one: w channels x w pixels are turned in registers; the rest by gathers,
+ * with a guard on the channels that do not exist. */
+static tn_error *reorder_to_blocked(tn__lower *l, const tn__type *t, const uint32_t *slots) {
+    int64_t n = t->dims[0], c = t->dims[1], s = 1, w = l->w, blocks = tn__ceil_div(c, w), whole = c / w;
     for (int32_t i = 2; i < t->rank; i++) s *= t->dims[i];
-    for (int part = 0; part < 2; part++) { /* whole blocks, then the last one if it is not full */
-        int64_t first = part ? c / w : 0, count = part ? (rest ? 1 : 0) : c / w, lanes = part ? rest : w;
-        if (to_blocked && part && count) lanes = w;
-        if (!count) continue;
-        tn__kernel *k = tn__lower_kernel(l, to_blocked ? "block" : "unblock", TN__NO_NODE);
+    int64_t turned = whole ? s / w * w : 0;
+    if (turned) {
+        tn__kmap in = {0, {c * s, w * s, w, s, 1}}, out = {0, {blocks * s * w, s * w, w * w, 1, w}};
+        tn__kernel *k = reorder_kernel(l, "block", t->dtype, 5, (int64_t[]){n, whole, turned / w, w, w}, &in, &out);
         if (!k) return tn__error_oom();
-        k->n_buffers = 2;
-        k->buffer_dtype[0] = k->buffer_dtype[1] = t->dtype;
-        k->out_buffer = 1;
-        k->body = -1;
-        k->lanes = (int32_t)w;
-        k->j = -1;
-        tn__kmap plain = {first * w * s, {c * s, w * s}}, blocked = {first * s * w, {blocks * s * w, s * w}};
-        k->extent[0] = n;
-        k->extent[1] = count;
-        k->n_dims = k->n_spatial = 4;
-        if (to_blocked) { /* dims n, cb, s, lane */
-            k->extent[2] = s, k->extent[3] = w;
-            plain.stride[2] = 1, plain.stride[3] = s;
-            blocked.stride[2] = w, blocked.stride[3] = 1;
-            k->v = 3;
-            k->m = 2;
-            k->epilogue = tn__kx_load(k, 0, &plain);
-            if (part) {
-                tn__kexpr *x = &k->exprs[k->epilogue];
-                x->n_guards = 1;
-                x->guard[0].bound = c;
-                x->guard[0].map = (tn__kmap){first * w, {0, w, 0, 1}};
-            }
-            k->out_map = blocked;
-            k->mr = s < 4 ? (int32_t)s : 4;
-            k->m_chunk = 64;
-            TN__TRY(tn__lower_launch(l, k, slots, TN__NO_NODE));
-        } else { /* dims n, cb, lane, s: vectors along s */
-            k->extent[2] = lanes, k->extent[3] = s;
-            plain.stride[2] = s, plain.stride[3] = 1;
-            blocked.stride[2] = 1, blocked.stride[3] = w;
-            k->epilogue = tn__kx_load(k, 0, &blocked);
-            k->out_map = plain;
-            tn__kernel *tail = tn__lower_kernel(l, "unblockt", TN__NO_NODE);
-            if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
-            char name[sizeof tail->name];
-            memcpy(name, tail->name, sizeof name);
-            tn__schedule_elementwise(k, l->w, tail);
-            memcpy(tail->name, name, sizeof name);
-            tn_error *e = tn__lower_launch(l, k, slots, TN__NO_NODE);
-            if (!e && tail->n_dims) e = tn__lower_launch(l, tail, slots, TN__NO_NODE);
-            else tn__free(l->a, tail, sizeof *tail);
-            if (e) return e;
+        k->m = 3, k->mr = (int32_t)w, k->v = 4;
+        TN__TRY(tn__lower_launch(l, k, slots, TN__NO_NODE));
+    }
+    for (int part = 0; part < 2; part++) { /* pixels left over of the whole blocks; all pixels of the last block */
+        int64_t first = part ? whole : 0, count = part ? blocks - whole : whole, from = part ? 0 : turned;
+        if (!count || from == s) continue;
+        tn__kmap in = {first * w * s + from, {c * s, w * s, 1, s}}, out = {(first * s + from) * w, {blocks * s * w, s * w, w, 1}};
+        tn__kernel *k = reorder_kernel(l, "block", t->dtype, 4, (int64_t[]){n, count, s - from, w}, &in, &out);
+        if (!k) return tn__error_oom();
+        if (part) {
+            tn__kexpr *x = &k->exprs[k->epilogue];
+            x->n_guards = 1;
+            x->guard[0] = (tn__kguard){{first * w, {0, w, 0, 1}}, c};
         }
+        k->v = 3, k->m = 2, k->mr = s - from < 4 ? (int32_t)(s - from) : 4, k->m_chunk = 64;
+        TN__TRY(tn__lower_launch(l, k, slots, TN__NO_NODE));
     }
     return NULL;
+}
+
+/* Blocked to row-major: whole blocks by turned tiles of w pixels; the last block, if not full, channel by channel. */
+static tn_error *reorder_to_plain(tn__lower *l, const tn__type *t, const uint32_t *slots) {
+    int64_t n = t->dims[0], c = t->dims[1], s = 1, w = l->w, blocks = tn__ceil_div(c, w), whole = c / w, rest = c % w;
+    for (int32_t i = 2; i < t->rank; i++) s *= t->dims[i];
+    if (whole) {
+        tn__kmap in = {0, {blocks * s * w, s * w, w, 1}}, out = {0, {c * s, w * s, 1, s}};
+        tn__kernel *k = reorder_kernel(l, "unblock", t->dtype, 4, (int64_t[]){n, whole, s, w}, &in, &out);
+        if (!k) return tn__error_oom();
+        k->m = 2, k->mr = (int32_t)w, k->v = 3, k->m_chunk = 16;
+        TN__TRY(tn__lower_launch(l, k, slots, TN__NO_NODE));
+    }
+    if (!rest) return NULL;
+    tn__kmap in = {whole * s * w, {blocks * s * w, 1, w}}, out = {whole * w * s, {c * s, s, 1}};
+    tn__kernel *k = reorder_kernel(l, "unblock", t->dtype, 3, (int64_t[]){n, rest, s}, &in, &out);
+    tn__kernel *tail = k ? tn__lower_kernel(l, "unblockt", TN__NO_NODE) : NULL;
+    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    char name[sizeof tail->name];
+    memcpy(name, tail->name, sizeof name);
+    tn__schedule_elementwise(k, l->w, tail);
+    memcpy(tail->name, name, sizeof name);
+    tn_error *e = tn__lower_launch(l, k, slots, TN__NO_NODE);
+    if (!e && tail->n_dims) return tn__lower_launch(l, tail, slots, TN__NO_NODE);
+    tn__free(l->a, tail, sizeof *tail);
+    return e;
 }
 
 tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot) {
@@ -133,7 +145,8 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
     if (other == TN__NO_SLOT || (block && axis != 1)) return TN__FAIL(l->a, INTERNAL, "value %%%u is used before it is made", v.id);
     *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__lower_bytes(tn__type_of(l->g, v), block));
     if (*out_slot == TN__NO_SLOT) return tn__error_oom();
-    TN__TRY(reorder(l, v, other, *out_slot, block != 0));
+    uint32_t slots[2] = {other, *out_slot};
+    TN__TRY((block ? reorder_to_blocked : reorder_to_plain)(l, tn__type_of(l->g, v), slots));
     *slot = *out_slot;
     return NULL;
 }

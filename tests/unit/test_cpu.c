@@ -141,7 +141,10 @@ static void products(void **s) {
             ok(tn_graph_create(context, "mm", &g));
             tn_value a = tn_graph_input(g, "a", TN_DTYPE_f32, 3, (int64_t[]){2, m, k});
             tn_value b = weight(g, 2, (int64_t[]){k, c}, 1);
-            if (!constant) b = op(g, "add", b, weight(g, 2, (int64_t[]){1, c}, 1)), b = op(g, "mul", b, tn_graph_op(g, "reduce_max", (tn_value[]){a}, 1, (tn_attr[]){{.name = "keepdims", .kind = TN_ATTR_INT}}, 1, 1));
+            if (!constant) { /* scaled by a run-time scalar */
+                tn_attr keep = {.name = "keepdims", .kind = TN_ATTR_INT, .i = 0};
+                b = op(g, "mul", b, tn_graph_op(g, "reduce_max", &a, 1, &keep, 1, 1));
+            }
             tn_value y = op(g, "matmul", a, b);
             tn_graph_output(g, "y", op(g, "tanh", y, (tn_value){0}));
             tn_graph_output(g, "s", tn_graph_op(g, "reduce_sum", (tn_value[]){y, {0}}, 1, NULL, 0, 1));
