@@ -22,6 +22,10 @@ typedef struct tn__os_span {
 } tn__os_span;
 tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans);
 
+/* Makes the folder and the missing ones above it, for this user alone (0700). Fails where the folder cannot be had, belongs to neither
+ * this user nor root, or can be written to by others. */
+tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path);
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void); /* monotonic clock */

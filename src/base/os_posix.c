@@ -197,6 +197,31 @@ tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__o
     return NULL;
 }
 
+tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path) {
+    size_t room = strlen(path) + 1;
+    char *part = tn__alloc(a, room);
+    if (!part) return tn__error_oom();
+    memcpy(part, path, room);
+    int number = 0;
+    for (char *end = part; *end && (end = strchr(end + 1, '/')); ) {
+        *end = 0;
+        (void)!mkdir(part, 0700); /* what fails here shows below */
+        *end = '/';
+    }
+    if (mkdir(part, 0700) && errno != EEXIST) number = errno;
+    tn__free(a, part, room);
+    struct stat s;
+    if (stat(path, &s)) {
+        if (number) errno = number; /* says more than that there is none */
+        IO_FAIL(a, "cannot make folder", path);
+    }
+    if (!S_ISDIR(s.st_mode)) return TN__FAIL(a, IO, "'%s' is not a folder", path);
+    if ((s.st_uid != geteuid() && s.st_uid) || s.st_mode & (S_IWGRP | S_IWOTH))
+        return TN__FAIL(a, IO, "folder '%s' has owner %lu and mode %03o, wanted one that only this user can write to", path,
+                        (unsigned long)s.st_uid, (unsigned)s.st_mode & 0777);
+    return NULL;
+}
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void) {

@@ -17,10 +17,13 @@ tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
 
 /* A set of compiled kernels; immutable, thread-safe. */
 typedef struct tn__code tn__code;
-tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, tn__code **out);
+/* With `cache_dir` (NULL: none) the code is taken from the disk cache where it is there and sound, and put there where it was not. */
+tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const char *cache_dir,
+                          tn__code **out);
 void tn__code_destroy(tn__code *code);
 tn__kernel_fn tn__code_get(const tn__code *code, uint32_t index);
 uint64_t tn__code_bytes(const tn__code *code);
+bool tn__code_from_cache(const tn__code *code);
 /* LLVM IR or assembly of one kernel; free with tn__strfree. */
 tn_error *tn__code_text(tn_context *c, const tn__target *target, const tn__kernel *kernel, bool assembly, char **out_text);
 #endif

@@ -8,7 +8,9 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdio.h>
 
+#include "base/context.h"
 #include "base/os_thread.h"
+#include "codegen/cache.h"
 #include "codegen/emit.h"
 
 struct tn__code {
@@ -16,6 +18,7 @@ struct tn__code {
     LLVMOrcLLJITRef jit;
     uint32_t n;
     uint64_t bytes;
+    bool from_cache;
     tn__kernel_fn functions[];
 };
 
@@ -118,33 +121,33 @@ static tn_error *from_llvm(tn_context *c, LLVMErrorRef failed, const char *what)
     return e;
 }
 
-tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, tn__code **out) {
-    *out = NULL;
-    const tn_allocator *a = &c->allocator;
-    init_targets_once();
-    tn__code *code = tn__alloc_zero(a, sizeof *code + n * sizeof *code->functions);
-    if (!code) return tn__error_oom();
-    tn_context_retain(c);
-    code->context = c;
-    code->n = n;
+/* The object file of the kernels. */
+static tn_error *compile(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, LLVMMemoryBufferRef *out) {
     LLVMTargetMachineRef machine = NULL;
-    LLVMMemoryBufferRef object = NULL;
     LLVMModuleRef module = NULL;
     LLVMContextRef lc = LLVMContextCreate();
     tn_error *e = machine_create(c, target, &machine);
     if (!e) e = module_create(c, target, machine, lc, kernels, n, &module);
     char *message = NULL;
-    if (!e && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &message, &object)) {
-        e = TN__FAIL(a, CODEGEN, "LLVM: %s", message);
+    if (!e && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &message, out)) {
+        e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);
         LLVMDisposeMessage(message);
     }
     if (module) LLVMDisposeModule(module);
+    if (machine) LLVMDisposeTargetMachine(machine);
     LLVMContextDispose(lc);
+    return e;
+}
+
+/* Brings the object into memory and finds the functions. Takes `object`; after a failure code->jit is NULL. */
+static tn_error *link_object(tn__code *code, const tn__target *target, tn__kernel *const *kernels, LLVMMemoryBufferRef object) {
+    tn_context *c = code->context;
+    LLVMTargetMachineRef machine;
+    code->bytes = LLVMGetBufferSize(object);
+    tn_error *e = machine_create(c, target, &machine);
     if (!e) {
-        code->bytes = LLVMGetBufferSize(object);
         LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
         LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
-        machine = NULL; /* taken */
         e = from_llvm(c, LLVMOrcCreateLLJIT(&code->jit, builder), "LLVM ORC");
     }
     if (!e) {
@@ -155,14 +158,51 @@ tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *c
         if (!e) LLVMOrcJITDylibAddGenerator(main, process);
         if (!e) e = from_llvm(c, LLVMOrcLLJITAddObjectFile(code->jit, main, object), "LLVM ORC"), object = NULL;
     }
-    for (uint32_t i = 0; !e && i < n; i++) {
+    for (uint32_t i = 0; !e && i < code->n; i++) {
         LLVMOrcExecutorAddress at = 0;
         e = from_llvm(c, LLVMOrcLLJITLookup(code->jit, &at, kernels[i]->name), "LLVM ORC");
         uintptr_t address = (uintptr_t)at;
         memcpy(&code->functions[i], &address, sizeof address);
     }
     if (object) LLVMDisposeMemoryBuffer(object);
-    if (machine) LLVMDisposeTargetMachine(machine);
+    if (e && code->jit) {
+        LLVMConsumeError(LLVMOrcDisposeLLJIT(code->jit));
+        code->jit = NULL;
+    }
+    return e;
+}
+
+/* True when the code came from the cache; whatever is wrong with an entry only means compiling. */
+static bool link_cached(tn__code *code, const tn__target *target, tn__kernel *const *kernels, const char *dir, const tn__cache_key *key) {
+    tn__cache_entry entry;
+    if (!tn__cache_load(code->context, dir, key, &entry)) return false;
+    LLVMMemoryBufferRef object = LLVMCreateMemoryBufferWithMemoryRangeCopy(entry.object, entry.object_bytes, "cache");
+    tn__cache_release(code->context, &entry);
+    tn_error *e = link_object(code, target, kernels, object);
+    if (e) tn__log(code->context, TN_LOG_INFO, "code cache, compiling: %s", tn_error_get_message(e));
+    code->from_cache = !e;
+    tn_error_destroy(e);
+    return code->from_cache;
+}
+
+tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const char *cache_dir,
+                          tn__code **out) {
+    *out = NULL;
+    init_targets_once();
+    tn__code *code = tn__alloc_zero(&c->allocator, sizeof *code + n * sizeof *code->functions);
+    if (!code) return tn__error_oom();
+    tn_context_retain(c);
+    code->context = c;
+    code->n = n;
+    tn_error *e = NULL;
+    tn__cache_key key = {{0}};
+    if (cache_dir) key = tn__cache_key_make(target, kernels, n);
+    if (!cache_dir || !link_cached(code, target, kernels, cache_dir, &key)) {
+        LLVMMemoryBufferRef object = NULL;
+        e = compile(c, target, kernels, n, &object);
+        if (!e && cache_dir) tn__cache_store(c, cache_dir, &key, LLVMGetBufferStart(object), LLVMGetBufferSize(object));
+        if (!e) e = link_object(code, target, kernels, object);
+    }
     if (e) tn__code_destroy(code);
     else *out = code;
     return e;
@@ -178,6 +218,7 @@ void tn__code_destroy(tn__code *code) {
 
 tn__kernel_fn tn__code_get(const tn__code *code, uint32_t index) { return index < code->n ? code->functions[index] : NULL; }
 uint64_t tn__code_bytes(const tn__code *code) { return code->bytes; }
+bool tn__code_from_cache(const tn__code *code) { return code->from_cache; }
 
 tn_error *tn__code_text(tn_context *c, const tn__target *target, const tn__kernel *kernel, bool assembly, char **out_text) {
     *out_text = NULL;

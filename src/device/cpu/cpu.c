@@ -152,7 +152,8 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
                               !tn__pass_is_off(config->disabled_passes, "fuse")};
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
     if (c->program->kernels.count)
-        TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, &c->code));
+        TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
+                                config->cache_dir, &c->code));
     return config->threads > 1 ? tn__pool_create(&c->context->allocator, config->threads, &c->pool) : NULL;
 }
 
@@ -175,6 +176,7 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     s->arena_lower_bound += c->program->arena_lower_bound;
     s->constant_bytes += c->program->constant_bytes;
     s->code_bytes += c->code ? tn__code_bytes(c->code) : 0;
+    if (c->code && tn__code_from_cache(c->code)) s->from_cache += (uint32_t)c->program->kernels.count;
     s->flops += (uint64_t)c->program->flops;
     for (size_t i = 0; i < c->program->steps.count; i++) {
         s->n_kernels += c->program->steps.data[i].kind == TN__STEP_KERNEL;
