@@ -76,6 +76,9 @@ _Static_assert(sizeof(tn__kguard) == sizeof(tn__kmap) + 8, "hash_expr must hash 
 _Static_assert(sizeof(tn__kexpr) == 16 + 8 + sizeof(tn__kmap) + 8 + TN__K_GUARDS * sizeof(tn__kguard),
                "hash_expr must hash every field of tn__kexpr");
 _Static_assert(sizeof(tn__kdomain) == 40, "hash_kernel must hash every field of tn__kdomain");
+_Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
+                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 4 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 10 * 4 + 3 * 8,
+               "hash_kernel must hash every field of tn__kernel that decides code");
 
 static void hash_map(hash *h, const tn__kmap *m) {
     hash_i64(h, m->offset);
