@@ -77,7 +77,8 @@ _Static_assert(sizeof(tn__kexpr) == 16 + 8 + sizeof(tn__kmap) + 8 + TN__K_GUARDS
                "hash_expr must hash every field of tn__kexpr");
 _Static_assert(sizeof(tn__kdomain) == 40, "hash_kernel must hash every field of tn__kdomain");
 _Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
-                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 4 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 10 * 4 + 3 * 8,
+                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 4 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) +
+                                         10 * 4 + 3 * 8,
                "hash_kernel must hash every field of tn__kernel that decides code");
 
 static void hash_map(hash *h, const tn__kmap *m) {
@@ -158,7 +159,8 @@ void tn__cache_header(const tn__cache_key *key, const void *object, size_t bytes
     header(key, bytes, &sum, out);
 }
 
-const char *tn__cache_check(const tn__cache_key *key, const void *data, size_t bytes, const void **out_object, size_t *out_bytes) {
+const char *tn__cache_check(const tn__cache_key *key, const void *data, size_t bytes, const void **out_object,
+                            size_t *out_bytes) {
     const unsigned char *p = data;
     *out_object = NULL;
     *out_bytes = 0;

@@ -1,6 +1,6 @@
-/* The disk cache of compiled code: one file per set of kernels, named by a hash of all that decides the object code. A file is used
- * only when its size, key and checksum are right. The folder must belong to this user (or root) and be closed to other writers: the
- * checksum finds accidents, the folder's rights keep others from planting code. */
+/* The disk cache of compiled code: one file per set of kernels, named by a hash of all that decides the object code. A file is
+ * used only when its size, key and checksum are right. The folder must belong to this user (or root) and be closed to other
+ * writers: the checksum finds accidents, the folder's rights keep others from planting code. */
 #ifndef TN_CODEGEN_CACHE_H
 #define TN_CODEGEN_CACHE_H
 #include "codegen/codegen.h"
@@ -16,7 +16,8 @@ tn__cache_key tn__cache_key_make(const tn__target *target, tn__kernel *const *ke
 enum { TN__CACHE_HEADER = 64 };
 void tn__cache_header(const tn__cache_key *key, const void *object, size_t bytes, unsigned char out[TN__CACHE_HEADER]);
 /* Checks a whole entry of any content: NULL and the object within `data`, or what is wrong with it. */
-const char *tn__cache_check(const tn__cache_key *key, const void *data, size_t bytes, const void **out_object, size_t *out_bytes);
+const char *tn__cache_check(const tn__cache_key *key, const void *data, size_t bytes, const void **out_object,
+                            size_t *out_bytes);
 
 /* Reads the entry of `key` below `dir`. False: there is none that can be used, noted in the log. An entry is released by
  * tn__cache_release; its object lies within `data`. */
