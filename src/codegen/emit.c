@@ -32,6 +32,10 @@ static LLVMTypeRef scalar_type(emitter *e, tn_dtype d, bool memory) {
     case TN_DTYPE_i32: return LLVMInt32TypeInContext(e->ir.context);
     case TN_DTYPE_i64: return e->i64;
     case TN_DTYPE_bool: return memory ? e->i8 : e->i1;
+    case TN_DTYPE_i8:
+    case TN_DTYPE_u8: return e->i8; /* in memory only */
+    case TN_DTYPE_i16:
+    case TN_DTYPE_u16: return LLVMInt16TypeInContext(e->ir.context);
     default: return LLVMFloatTypeInContext(e->ir.context);
     }
 }
@@ -134,7 +138,15 @@ static LLVMValueRef all_lanes(emitter *e) {
 }
 
 static LLVMValueRef from_memory(emitter *e, tn_dtype d, LLVMValueRef x) {
-    return d == TN_DTYPE_bool ? LLVMBuildICmp(e->b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "") : x;
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context), wide = is_vector(x) ? lanes_of(e, i32) : i32;
+    switch (d) {
+    case TN_DTYPE_bool: return LLVMBuildICmp(e->b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
+    case TN_DTYPE_i8:
+    case TN_DTYPE_i16: return LLVMBuildSExt(e->b, x, wide, "");
+    case TN_DTYPE_u8:
+    case TN_DTYPE_u16: return LLVMBuildZExt(e->b, x, wide, "");
+    default: return x;
+    }
 }
 
 static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
@@ -167,7 +179,7 @@ static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t
         LLVMValueRef p = pointer_at(e, x->buffer, offset);
         if (mask) return from_memory(e, d, masked_load(e, vt, p, mask, other));
         LLVMValueRef v = LLVMBuildLoad2(e->b, vt, p, "");
-        LLVMSetAlignment(v, LLVMGetTypeKind(st) == LLVMIntegerTypeKind && d == TN_DTYPE_bool ? 1 : tn_dtype_bits(d) / 8);
+        LLVMSetAlignment(v, tn_dtype_bits(d) / 8);
         return from_memory(e, d, v);
     }
     LLVMValueRef offsets = LLVMBuildAdd(e->b, splat(e, offset), lane_numbers(e, step), "");
@@ -442,10 +454,10 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
     tn_dtype d = k->buffer_dtype[k->out_buffer];
     LLVMValueRef offset = offset_of(e, &k->out_map, i, j);
     if (e->lane >= 0) value = splat(e, value);
-    if (d == TN_DTYPE_bool) {
-        LLVMTypeRef t = is_vector(value) ? lanes_of(e, e->i8) : e->i8;
-        value = LLVMBuildZExt(e->b, value, t, "");
-    }
+    LLVMTypeRef memory = scalar_type(e, d, true);
+    if (is_vector(value)) memory = lanes_of(e, memory);
+    if (d == TN_DTYPE_bool) value = LLVMBuildZExt(e->b, value, memory, "");
+    else if (tn_dtype_bits(d) < 32) value = LLVMBuildTrunc(e->b, value, memory, "");
     if (e->lane < 0) {
         LLVMBuildStore(e->b, value, pointer_at(e, k->out_buffer, offset));
         return;
@@ -476,7 +488,7 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
 static bool stores_turned(const emitter *e) {
     const tn__kernel *k = e->k;
     return k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
-           k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
+           k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && tn_dtype_bits(k->buffer_dtype[k->out_buffer]) >= 32;
 }
 
 /* Square transposition by log2(lanes) rounds of exchanging halves of ever smaller blocks. */

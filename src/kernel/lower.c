@@ -218,10 +218,11 @@ static bool unsafe_on_padding(tn__op op) {
 
 static int32_t layout_of(tn__lower *l, const tn__node *n) {
     const tn__type *t = &l->g->values.data[n->first_out].type;
-    if (t->rank < 3 || t->dtype != TN_DTYPE_f32) return 0;
+    bool eight = t->dtype == TN_DTYPE_u8 || t->dtype == TN_DTYPE_i8;
+    if (t->rank < 3 || (t->dtype != TN_DTYPE_f32 && !eight)) return 0;
     if (n->op == TN_OP_conv || is_window_op(n->op)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
     if (!l->layout) return 0;
-    if ((tn__op_infos[n->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(l->g, n)) {
+    if (tn__lower_elementwise_ok(l->g, n)) {
         bool any = false;
         if (t->dims[1] % l->w && unsafe_on_padding(n->op)) return 0;
         for (uint32_t i = 0; i < n->n_in; i++) {
@@ -231,7 +232,7 @@ static int32_t layout_of(tn__lower *l, const tn__node *n) {
             if (l->values[v.id].block) {
                 if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;
                 any = true;
-            } else if (x->dtype != TN_DTYPE_f32) return 0;
+            } else if (x->dtype != TN_DTYPE_f32 && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
             else if (x->rank + 1 >= t->rank && x->rank >= 1 && t->rank - x->rank <= 1 && x->dims[1 - (t->rank - x->rank)] != 1 &&
                      x->rank != t->rank)
                 return 0; /* a run-time [c, 1, 1]: no blocked form */
@@ -273,12 +274,12 @@ static tn_error *make_groups(tn__lower *l) {
         const tn__node *x = &g->nodes.data[at];
         uint32_t self = (uint32_t)at, group = self;
         tn_value out = tn__out(x, 0);
-        bool ew = (tn__op_infos[x->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(g, x);
+        bool ew = tn__lower_elementwise_ok(g, x);
         bool anchor = tn__lower_anchor_ok(l, x);
         uint32_t u = x->n_out == 1 ? user[out.id] : TN__NO_NODE - 1;
         if (l->fuse && (ew || anchor) && u < TN__NO_NODE - 1 && size[u] < 12) {
             const tn__node *root = &g->nodes.data[u];
-            bool ew_root = (tn__op_infos[root->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(g, root);
+            bool ew_root = tn__lower_elementwise_ok(g, root);
             bool fits = ew_root && same_dims(tn__type_of(g, out), tn__type_of(g, tn__out(root, 0))) &&
                         l->values[out.id].block == l->values[root->first_out].block;
             if (fits && (ew || l->anchor[u] == TN__NO_NODE)) {
@@ -324,7 +325,7 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
         l->values[n->first_out].plain = slot;
         return NULL;
     }
-    if ((tn__op_infos[n->op].flags & TN__OP_EW) && tn__lower_elementwise_ok(l->g, n)) return tn__lower_group_elementwise(l, at);
+    if (tn__lower_elementwise_ok(l->g, n)) return tn__lower_group_elementwise(l, at);
     bool done = false;
     TN__TRY(tn__lower_move(l, at, &done));
     return done ? NULL : add_call(l, at);

@@ -35,11 +35,28 @@ static bool composite(tn__op op) {
     }
 }
 
+/* Narrow integers only pass through quantisation: their arithmetic would have to wrap. */
+static bool arithmetic_dtype(tn_dtype d) { return tn__kernel_compute_dtype(d) == d; }
+
+static bool eight_bits(tn_dtype d) { return d == TN_DTYPE_u8 || d == TN_DTYPE_i8; }
+
+/* Per-tensor 8-bit quantisation with constant scale and zero point. */
+static bool quantisation_ok(const tn_graph *g, const tn__node *n) {
+    const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *out = &g->values.data[n->first_out].type;
+    const tn__attrs_quantize *a = n->attrs;
+    const tn_tensor *scale = tn__constant_of(g, tn__in(g, n, 1)), *zero = NULL;
+    if (a->block_size || !scale || scale->elements != 1 || scale->dtype != TN_DTYPE_f32) return false;
+    if (tn__in(g, n, 2).id && (!(zero = tn__constant_of(g, tn__in(g, n, 2))) || zero->elements != 1)) return false;
+    return n->op == TN_OP_quantize_linear ? x->dtype == TN_DTYPE_f32 && eight_bits(out->dtype)
+                                          : eight_bits(x->dtype) && out->dtype == TN_DTYPE_f32;
+}
+
 bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n) {
+    if (n->op == TN_OP_quantize_linear || n->op == TN_OP_dequantize_linear) return quantisation_ok(g, n);
     int s = simple_index(n->op);
     if (s < 0 && !composite(n->op)) return false;
     const tn__type *out = &g->values.data[n->first_out].type;
-    if (!tn__kernel_compute_dtype(out->dtype)) return false;
+    if (!arithmetic_dtype(out->dtype) || out->dtype == TN_DTYPE_NONE) return false;
     for (uint32_t i = 0; i < n->n_in; i++) {
         tn_value v = tn__in(g, n, i);
         if (!v.id) {
@@ -48,7 +65,7 @@ bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n) {
         }
         const tn__type *t = tn__type_of(g, v);
         bool f = t->dtype == TN_DTYPE_f32 || t->dtype == TN_DTYPE_f64;
-        if (!tn__kernel_compute_dtype(t->dtype)) return false;
+        if (!arithmetic_dtype(t->dtype)) return false;
         if (s >= 0 && simple_ops[s].floats_only && !f) return false;
         if (s >= 0 && simple_ops[s].kop >= TN__KX_EXP && simple_ops[s].kop <= TN__KX_ERF && t->dtype != TN_DTYPE_f32) return false;
         if (composite(n->op) && t->dtype != TN_DTYPE_f32) return false;
@@ -197,8 +214,26 @@ static int32_t build_composite(tn__build *b, const tn__node *n, const int32_t *i
     }
 }
 
+/* q = saturate(round(x / scale) + zero), x = (q - zero) * scale */
+static int32_t build_quantisation(tn__build *b, const tn__node *n, tn_error **e) {
+    const tn_graph *g = b->l->g;
+    const tn_tensor *s = tn__constant_of(g, tn__in(g, n, 1)), *z = tn__in(g, n, 2).id ? tn__constant_of(g, tn__in(g, n, 2)) : NULL;
+    double scale = tn__load_f64(s->dtype, s->data, 0), zero = z ? tn__load_f64(z->dtype, z->data, 0) : 0;
+    int32_t x = tn__build_expr(b, tn__in(g, n, 0), e);
+    if (x < 0) return -1;
+    if (n->op == TN_OP_dequantize_linear) {
+        x = tn__kx(b->k, TN__KX_SUB, TN_DTYPE_i32, x, tn__kx_const(b->k, TN_DTYPE_i32, zero), -1);
+        return binary_f32(b, TN__KX_MUL, tn__kx(b->k, TN__KX_CAST, TN_DTYPE_f32, x, -1, -1), number(b, scale));
+    }
+    bool is_signed = g->values.data[n->first_out].type.dtype == TN_DTYPE_i8;
+    x = unary_f32(b, TN__KX_ROUND, binary_f32(b, TN__KX_DIV, x, number(b, scale)));
+    x = clamp(b, binary_f32(b, TN__KX_ADD, x, number(b, zero)), is_signed ? -128 : 0, is_signed ? 127 : 255);
+    return tn__kx(b->k, TN__KX_CAST, TN_DTYPE_i32, x, -1, -1);
+}
+
 static int32_t build_node(tn__build *b, const tn__node *n, tn_error **e) {
     const tn_graph *g = b->l->g;
+    if (n->op == TN_OP_quantize_linear || n->op == TN_OP_dequantize_linear) return build_quantisation(b, n, e);
     int32_t in[3] = {-1, -1, -1};
     tn_dtype out = g->values.data[n->first_out].type.dtype;
     int s = simple_index(n->op);

@@ -3,6 +3,8 @@
 #include "kernel/schedule.h"
 #include "op/conv/window.h"
 
+#include <math.h>
+
 enum { UNROLL_MOST = 11 };
 
 static tn_error *conv_window(const tn__lower *l, const tn__node *n, tn__window *w) {
@@ -28,11 +30,25 @@ static bool needs_domain(const tn__window *w, int32_t i) {
 }
 
 static bool window_ok(const tn__window *w) {
-    int32_t last = w->rank - 1;
     if (w->rank < 1 || w->rank > 3) return false;
     for (int32_t i = 0; i < w->rank; i++)
         if (w->out[i] < 1 || w->in[i] < 1 || w->kernel[i] < 1 || w->pad_begin[i] < 0) return false;
-    return !needs_domain(w, last) || w->kernel[last] <= UNROLL_MOST;
+    return true;
+}
+
+/* The last axis is cut at the borders by guards on the loads: too many taps to unroll. */
+static bool wants_guard(const tn__window *w) {
+    return needs_domain(w, w->rank - 1) && w->kernel[w->rank - 1] > UNROLL_MOST;
+}
+
+static void add_guard(tn__kernel *k, int32_t load, const tn__window *w, int32_t d, int32_t tap, double value) {
+    int32_t last = w->rank - 1;
+    tn__kexpr *x = &k->exprs[load];
+    x->value = value;
+    x->n_guards = 1;
+    x->guard[0] = (tn__kguard){{-w->pad_begin[last], {0}}, w->in[last]};
+    x->guard[0].map.stride[d] = w->stride[last];
+    x->guard[0].map.stride[tap] = w->dilation[last];
 }
 
 static bool conv_ok(const tn__lower *l, const tn__node *n) {
@@ -172,7 +188,7 @@ static void add_window(tn__build *b, const tn__window *w, const int32_t *dims, c
         in_map->stride[taps[i]] = s * w->dilation[i];
         in_map->offset -= s * w->pad_begin[i];
         s *= w->in[i];
-        if (needs_domain(w, i))
+        if (needs_domain(w, i) && !(i == w->rank - 1 && wants_guard(w)))
             k->domain[k->n_domain++] = (tn__kdomain){dims[i], taps[i], w->stride[i], w->dilation[i], -w->pad_begin[i], w->in[i]};
     }
 }
@@ -230,7 +246,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!depthwise) d_icb = add_dim(&b, icb, -1, 1);
     for (int32_t i = 0; i < w.rank; i++) taps[i] = add_dim(&b, w.kernel[i], -1, 1);
     if (in_block && !depthwise) d_ici = add_dim(&b, in_block, -1, 1);
-    if (needs_domain(&w, last) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
+    if ((needs_domain(&w, last) && !wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
 
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, in_block, 1, &slot);
@@ -243,6 +259,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     add_window(&b, &w, dims, taps, pixel, &map);
     int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
 
+    if (in >= 0 && wants_guard(&w)) add_guard(k, in, &w, dims[last], taps[last], 0);
     const tn_tensor *weights = tn__constant_of(g, kv);
     tn__kmap wm = {0};
     if (!e && depthwise) { /* [c][1][taps] -> [cb][taps][w] */
@@ -292,7 +309,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     k->nv = nv;
     k->m = dims[last];
     k->mr = mr;
-    bool edges = needs_domain(&w, last);
+    bool edges = needs_domain(&w, last) && !wants_guard(&w);
     int64_t outer = out->dims[0] * tn__ceil_div(ocb, nv);
     for (int32_t i = 0; i < last; i++) outer *= w.out[i];
     if (!edges) chunk_rows(k, outer);
@@ -344,7 +361,7 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     int32_t d_lane = add_dim(&b, l->w, 1, 1);
     k->n_spatial = k->n_dims;
     for (int32_t i = 0; i < w.rank; i++) taps[i] = add_dim(&b, w.kernel[i], -1, 1);
-    if (needs_domain(&w, last)) k->unroll = 1u << taps[last];
+    if (needs_domain(&w, last) && !wants_guard(&w)) k->unroll = 1u << taps[last];
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, l->w, 1, &slot);
     tn__kmap map = {0};
@@ -353,6 +370,7 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     map.stride[d_lane] = 1;
     add_window(&b, &w, dims, taps, l->w, &map);
     k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+    if (k->body >= 0 && wants_guard(&w)) add_guard(k, k->body, &w, dims[last], taps[last], average ? 0 : -INFINITY);
     k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     if (!e && average && (!edges || include)) {
