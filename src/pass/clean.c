@@ -34,7 +34,7 @@ static bool changes_nothing(const tn_graph *g, const tn__node *n) {
     switch (n->op) {
     case TN_OP_identity: return true; /* identity x ==> x */
     case TN_OP_reshape: case TN_OP_flatten: case TN_OP_squeeze: case TN_OP_unsqueeze: case TN_OP_expand: case TN_OP_tile:
-    case TN_OP_cast: case TN_OP_pad: return same_type(in, out);
+    case TN_OP_cast: return same_type(in, out); /* pad may keep the type and shift the data */
     case TN_OP_slice: return same_type(in, out) && steps_are_one(g, n);
     case TN_OP_concat: return n->n_in == 1;
     case TN_OP_transpose: return same_type(in, out) && perm_keeps_order(n, in);

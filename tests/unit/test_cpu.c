@@ -163,6 +163,26 @@ static void products(void **s) {
         }
 }
 
+/* Pads of +1 and -1 keep the shape and move the data: no pass may take it for a node that does nothing. */
+static void shifting_pad_stays(void **s) {
+    (void)s;
+    tn_graph *g;
+    int64_t n = 5, two = 2;
+    tn_tensor *pads, *x = random_tensor(1, &n, 1), *out = NULL;
+    tn_executable *exe;
+    ok(tn_tensor_create(context, TN_DTYPE_i64, 1, &two, &pads));
+    memcpy(tn_tensor_get_data(pads), (int64_t[]){1, -1}, 16);
+    ok(tn_graph_create(context, "pad", &g));
+    tn_graph_output(g, "y", op(g, "pad", tn_graph_input(g, "x", TN_DTYPE_f32, 1, &n), tn_graph_constant(g, pads)));
+    ok(tn_compile(g, NULL, &exe));
+    ok(tn_executable_run(exe, &x, 1, &out, 1));
+    const float *in = tn_tensor_get_data(x), *got = tn_tensor_get_data(out);
+    assert_true(got[0] == 0 && got[1] == in[0] && got[4] == in[3]);
+    tn_executable_release(exe);
+    tn_tensor_release(out), tn_tensor_release(x), tn_tensor_release(pads);
+    tn_graph_release(g);
+}
+
 static void unknown_pass_is_refused(void **s) {
     (void)s;
     tn_graph *g;
@@ -182,7 +202,8 @@ static void unknown_pass_is_refused(void **s) {
 
 int main(void) {
     ok(tn_context_create(NULL, &context));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(networks), cmocka_unit_test(products), cmocka_unit_test(unknown_pass_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(networks), cmocka_unit_test(products), cmocka_unit_test(shifting_pad_stays),
+                                       cmocka_unit_test(unknown_pass_is_refused)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);
     return failed;
