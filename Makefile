@@ -1,6 +1,7 @@
 # A thin front to CMake: `make run`, `make test`. `make help` lists all.
 PREFIX ?= /usr/local
 MODEL ?=
+ARGS ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 .DEFAULT_GOAL := help
 .PHONY: run test build-release build-check install uninstall bench clean help deps
@@ -26,9 +27,8 @@ endif
 test: build-check ## build with assertions and run all tests
 	@ctest --test-dir build/check -j $(JOBS) --output-on-failure
 
-bench: build-release ## time the demo graphs, and the models under ../shared/models where they are
-	@build/release/examples/demo
-	@sh scripts/bench-models build/release/tenon
+bench: build-release ## measure against ONNX Runtime into docs/performance.md; ARGS=--quick: try out
+	@sh scripts/bench $(ARGS)
 
 install: build-release ## install the library, headers, CMake and pkg-config packages and the tool under PREFIX
 	@cmake --install build/release --prefix "$(DESTDIR)$(PREFIX)"
