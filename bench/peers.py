@@ -91,7 +91,7 @@ def sample(run, calls):
     start = time.perf_counter_ns()
     for _ in range(calls):
         run()
-    return (time.perf_counter_ns() - start) / calls / 1e9
+    return round((time.perf_counter_ns() - start) / calls / 1e9, 9)
 
 
 def pairs(model, threads, budget, least, cache):
@@ -242,6 +242,8 @@ def ceilings(cache):
 def measure(a, work):
     end = time.monotonic() + a.limit
     models = find_models(a.shared)
+    if not models:
+        sys.exit(f"bench: no models in {a.shared}/models; TENON_SHARED names another place")
     only = set(a.only.split(",")) if a.only else None
     if only:
         if only - set(models) - {"kernels"}:
@@ -261,7 +263,8 @@ def measure(a, work):
         for threads in (a.threads if part == "models" else [1]):
             # what is left is shared out so that the whole stays below --limit; loading and compiling takes some of it too
             budget = max(0.1, min(a.budget, (end - time.monotonic()) / left - 1.0))
-            row = spawn(kind="pairs", model=str(file), threads=threads, budget=budget, least=a.pairs, cache=str(work / "cache"))
+            row = spawn(min(120, max(20, end - time.monotonic())), kind="pairs", model=str(file), threads=threads, budget=budget, least=a.pairs,
+                        cache=str(work / "cache"))
             left -= 1
             row.setdefault("threads", threads)
             record[part].setdefault(name, []).append(row)
