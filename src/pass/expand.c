@@ -1,5 +1,6 @@
 /* Composites that the kernel generator does not take whole, as smaller ops: softmax, log_softmax and layer_normalization of f32 become
- * reductions and elementwise ops; batch normalisation at inference with constant parameters becomes x * scale + shift. */
+ * reductions and elementwise ops; batch normalisation at inference with constant parameters becomes x * scale + shift.
+ * Short lstm and gru: expand_recurrent.c. */
 #include "pass/pass.h"
 
 #include <math.h>
@@ -102,6 +103,7 @@ tn_error *tn_pass_expand(tn_graph *g) {
     TN__TRY(tn__rewriter_begin(g, &r));
     for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
+        if (tn__expand_recurrent(&r, n)) continue;
         tn_value v = expand(&r, n);
         if (v.id) tn__rewriter_replace(&r, n, v);
         else if (!r.to->error) tn__rewriter_copy(&r, n);
