@@ -1,304 +1,10 @@
 /* Kernel to LLVM IR: loops, register tile, masks. Reduction accumulators live in allocas that mem2reg turns into phis. */
-#include "codegen/emit.h"
+#include "codegen/emit_state.h"
 
 #include <math.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { MAX_MR = 32, MAX_NV = 8 };
-
-typedef struct emitter {
-    tn__ir ir;
-    LLVMBuilderRef b;
-    const tn__kernel *k;
-    LLVMValueRef function, bases[TN__K_BUFFERS];
-    LLVMTypeRef i1, i8, i64;
-    int32_t lane;                       /* lane dim, -1 scalar */
-    LLVMValueRef index[TN__K_DIMS];     /* NULL: 0 (or the lane dim) */
-    int64_t fixed[TN__K_DIMS];          /* the index where known at compile time, else -1 */
-    int32_t rows, vectors;              /* of the tile being emitted (MR and NV, or fewer at an edge) */
-    int32_t tail;                       /* valid lanes of the last vector; 0 all */
-    bool in_domain[MAX_MR];             /* per row, for unrolled reduction steps */
-    uint32_t deps[TN__K_EXPRS];         /* bit d: depends on dim d */
-    LLVMValueRef (*cache)[MAX_MR][MAX_NV]; /* [n_exprs] */
-    LLVMValueRef accumulators[MAX_MR][MAX_NV]; /* allocas */
-    bool reduced;                       /* RED is available */
-} emitter;
-
-static LLVMTypeRef scalar_type(emitter *e, tn_dtype d, bool memory) {
-    switch (d) {
-    case TN_DTYPE_f64: return LLVMDoubleTypeInContext(e->ir.context);
-    case TN_DTYPE_i32: return LLVMInt32TypeInContext(e->ir.context);
-    case TN_DTYPE_i64: return e->i64;
-    case TN_DTYPE_bool: return memory ? e->i8 : e->i1;
-    case TN_DTYPE_i8:
-    case TN_DTYPE_u8: return e->i8; /* in memory only */
-    case TN_DTYPE_i16:
-    case TN_DTYPE_u16: return LLVMInt16TypeInContext(e->ir.context);
-    default: return LLVMFloatTypeInContext(e->ir.context);
-    }
-}
-
-static LLVMTypeRef lanes_of(emitter *e, LLVMTypeRef t) { return e->lane >= 0 ? LLVMVectorType(t, (unsigned)e->k->lanes) : t; }
-static LLVMValueRef c64(emitter *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, true); }
-static bool is_vector(LLVMValueRef x) { return LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMVectorTypeKind; }
-
-static LLVMValueRef splat(emitter *e, LLVMValueRef x) {
-    if (e->lane < 0 || is_vector(x)) return x;
-    LLVMTypeRef vt = lanes_of(e, LLVMTypeOf(x));
-    LLVMValueRef u = LLVMGetUndef(vt);
-    LLVMValueRef one = LLVMBuildInsertElement(e->b, u, x, c64(e, 0), "");
-    LLVMTypeRef mask = LLVMVectorType(LLVMInt32TypeInContext(e->ir.context), (unsigned)e->k->lanes);
-    return LLVMBuildShuffleVector(e->b, one, u, LLVMConstNull(mask), "");
-}
-
-LLVMValueRef tn__ir_intrinsic(tn__ir *ir, const char *name, LLVMTypeRef overload, LLVMValueRef *args, uint32_t n) {
-    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    LLVMValueRef f = LLVMGetIntrinsicDeclaration(ir->module, id, &overload, 1);
-    return LLVMBuildCall2(ir->b, LLVMIntrinsicGetType(ir->context, id, &overload, 1), f, args, n, "");
-}
-
-LLVMValueRef tn__ir_const_like(tn__ir *ir, LLVMValueRef x, double value) {
-    LLVMTypeRef t = LLVMTypeOf(x), s = t;
-    bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
-    if (vector) s = LLVMGetElementType(t);
-    LLVMValueRef c = LLVMGetTypeKind(s) == LLVMIntegerTypeKind ? LLVMConstInt(s, (uint64_t)(int64_t)value, true) : LLVMConstReal(s, value);
-    if (!vector) return c;
-    LLVMValueRef lanes[64];
-    unsigned n = LLVMGetVectorSize(t);
-    for (unsigned i = 0; i < n; i++) lanes[i] = c;
-    return LLVMConstVector(lanes, n);
-}
-
-/* The index of dim d as a value; lane dim: 0 here, added by the caller. */
-static LLVMValueRef index_value(emitter *e, int32_t d) {
-    if (e->fixed[d] >= 0) return c64(e, e->fixed[d]);
-    return e->index[d] ? e->index[d] : c64(e, 0);
-}
-
-/* map at (row i, vector j), lane 0. Outer dims are added first, so that partial sums can leave inner loops. */
-static LLVMValueRef offset_of(emitter *e, const tn__kmap *map, int32_t i, int32_t j) {
-    const tn__kernel *k = e->k;
-    LLVMValueRef sum = NULL;
-    int64_t constant = map->offset;
-    for (int32_t d = 0; d < k->n_dims; d++) {
-        if (!map->stride[d] || d == e->lane) continue;
-        if (e->fixed[d] >= 0) constant += e->fixed[d] * map->stride[d];
-        else if (e->index[d]) {
-            LLVMValueRef term = map->stride[d] == 1 ? e->index[d] : LLVMBuildMul(e->b, e->index[d], c64(e, map->stride[d]), "");
-            sum = sum ? LLVMBuildAdd(e->b, sum, term, "") : term;
-        }
-    }
-    if (k->m >= 0) constant += (int64_t)i * map->stride[k->m];
-    if (k->j >= 0) constant += (int64_t)j * map->stride[k->j];
-    if (!sum) return c64(e, constant);
-    return constant ? LLVMBuildAdd(e->b, sum, c64(e, constant), "") : sum;
-}
-
-static LLVMValueRef lane_numbers(emitter *e, int64_t stride) {
-    LLVMValueRef lanes[64];
-    for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = c64(e, l * stride);
-    return LLVMConstVector(lanes, (unsigned)e->k->lanes);
-}
-
-/* Lanes that exist at vector j; NULL = all. */
-static LLVMValueRef tail_mask(emitter *e, int32_t j) {
-    if (!e->tail || e->lane < 0 || j != e->vectors - 1) return NULL;
-    LLVMValueRef lanes[64];
-    for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = LLVMConstInt(e->i1, l < e->tail, false);
-    return LLVMConstVector(lanes, (unsigned)e->k->lanes);
-}
-
-static LLVMValueRef pointer_at(emitter *e, int32_t buffer, LLVMValueRef offset) {
-    LLVMTypeRef t = scalar_type(e, e->k->buffer_dtype[buffer], true);
-    return LLVMBuildGEP2(e->b, t, e->bases[buffer], &offset, 1, "");
-}
-
-static LLVMValueRef masked_load(emitter *e, LLVMTypeRef vt, LLVMValueRef p, LLVMValueRef mask, LLVMValueRef other) {
-    LLVMTypeRef ov[2] = {vt, LLVMPointerTypeInContext(e->ir.context, 0)};
-    unsigned id = LLVMLookupIntrinsicID("llvm.masked.load", 16);
-    LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
-    LLVMValueRef args[4] = {p, LLVMConstInt(LLVMInt32TypeInContext(e->ir.context), 1, false), mask, other};
-    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, args, 4, "");
-}
-
-static LLVMValueRef masked_gather(emitter *e, LLVMTypeRef vt, LLVMValueRef ps, LLVMValueRef mask, LLVMValueRef other) {
-    LLVMTypeRef ov[2] = {vt, LLVMTypeOf(ps)};
-    unsigned id = LLVMLookupIntrinsicID("llvm.masked.gather", 18);
-    LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
-    LLVMValueRef args[4] = {ps, LLVMConstInt(LLVMInt32TypeInContext(e->ir.context), 1, false), mask, other};
-    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, args, 4, "");
-}
-
-static LLVMValueRef all_lanes(emitter *e) {
-    LLVMValueRef lanes[64];
-    for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = LLVMConstInt(e->i1, 1, false);
-    return LLVMConstVector(lanes, (unsigned)e->k->lanes);
-}
-
-static LLVMValueRef from_memory(emitter *e, tn_dtype d, LLVMValueRef x) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context), wide = is_vector(x) ? lanes_of(e, i32) : i32;
-    switch (d) {
-    case TN_DTYPE_bool: return LLVMBuildICmp(e->b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
-    case TN_DTYPE_i8:
-    case TN_DTYPE_i16: return LLVMBuildSExt(e->b, x, wide, "");
-    case TN_DTYPE_u8:
-    case TN_DTYPE_u16: return LLVMBuildZExt(e->b, x, wide, "");
-    default: return x;
-    }
-}
-
-static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
-    tn_dtype d = e->k->buffer_dtype[x->buffer];
-    LLVMTypeRef st = scalar_type(e, d, true);
-    LLVMValueRef scalar_guard = NULL, lane_guard = NULL;
-    for (int32_t g = 0; g < x->n_guards; g++) {
-        LLVMValueRef at = offset_of(e, &x->guard[g].map, i, j);
-        bool per_lane = e->lane >= 0 && x->guard[g].map.stride[e->lane];
-        if (per_lane) at = LLVMBuildAdd(e->b, splat(e, at), lane_numbers(e, x->guard[g].map.stride[e->lane]), "");
-        LLVMValueRef bound = per_lane ? tn__ir_const_like(&e->ir, at, (double)x->guard[g].bound) : c64(e, x->guard[g].bound);
-        LLVMValueRef ok = LLVMBuildICmp(e->b, LLVMIntULT, at, bound, ""); /* negative = huge unsigned */
-        LLVMValueRef *slot = per_lane ? &lane_guard : &scalar_guard;
-        *slot = *slot ? LLVMBuildAnd(e->b, *slot, ok, "") : ok;
-    }
-    LLVMValueRef offset = offset_of(e, &x->map, i, j);
-    int64_t step = e->lane >= 0 ? x->map.stride[e->lane] : 0;
-    if (!step && !lane_guard) { /* one element for all lanes */
-        if (scalar_guard) offset = LLVMBuildSelect(e->b, scalar_guard, offset, c64(e, 0), "");
-        LLVMValueRef v = LLVMBuildLoad2(e->b, st, pointer_at(e, x->buffer, offset), "");
-        if (scalar_guard) v = LLVMBuildSelect(e->b, scalar_guard, v, tn__ir_const_like(&e->ir, v, x->value), "");
-        return from_memory(e, d, v);
-    }
-    LLVMValueRef mask = tail_mask(e, j);
-    if (lane_guard) mask = mask ? LLVMBuildAnd(e->b, mask, lane_guard, "") : lane_guard;
-    if (scalar_guard) mask = mask ? LLVMBuildAnd(e->b, mask, splat(e, scalar_guard), "") : splat(e, scalar_guard);
-    LLVMTypeRef vt = lanes_of(e, st);
-    LLVMValueRef other = tn__ir_const_like(&e->ir, LLVMGetUndef(vt), x->value);
-    if (step == 1) {
-        LLVMValueRef p = pointer_at(e, x->buffer, offset);
-        if (mask) return from_memory(e, d, masked_load(e, vt, p, mask, other));
-        LLVMValueRef v = LLVMBuildLoad2(e->b, vt, p, "");
-        LLVMSetAlignment(v, tn_dtype_bits(d) / 8);
-        return from_memory(e, d, v);
-    }
-    LLVMValueRef offsets = LLVMBuildAdd(e->b, splat(e, offset), lane_numbers(e, step), "");
-    LLVMValueRef ps = LLVMBuildGEP2(e->b, st, e->bases[x->buffer], &offsets, 1, "");
-    return from_memory(e, d, masked_gather(e, vt, ps, mask ? mask : all_lanes(e), other));
-}
-
-static LLVMValueRef emit_cast(emitter *e, tn_dtype to, tn_dtype from, LLVMValueRef x) {
-    LLVMBuilderRef b = e->b;
-    if (to == from) return x;
-    LLVMTypeRef t = scalar_type(e, to, false);
-    if (is_vector(x)) t = lanes_of(e, t);
-    bool from_float = from == TN_DTYPE_f32 || from == TN_DTYPE_f64, to_float = to == TN_DTYPE_f32 || to == TN_DTYPE_f64;
-    if (to == TN_DTYPE_bool)
-        return from_float ? LLVMBuildFCmp(b, LLVMRealUNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
-                          : LLVMBuildICmp(b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
-    if (from == TN_DTYPE_bool) return to_float ? LLVMBuildUIToFP(b, x, t, "") : LLVMBuildZExt(b, x, t, "");
-    if (from_float && to_float) return LLVMBuildFPCast(b, x, t, "");
-    if (to_float) return LLVMBuildSIToFP(b, x, t, "");
-    if (from_float) { /* saturating, NaN to 0, as the reference does */
-        LLVMTypeRef ov[2] = {t, LLVMTypeOf(x)};
-        unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", 15);
-        LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
-        return LLVMBuildCall2(b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, &x, 1, "");
-    }
-    return to == TN_DTYPE_i64 ? LLVMBuildSExt(b, x, t, "") : LLVMBuildTrunc(b, x, t, "");
-}
-
-static LLVMValueRef float_unary(emitter *e, const char *name, LLVMValueRef a) {
-    return tn__ir_intrinsic(&e->ir, name, LLVMTypeOf(a), &a, 1);
-}
-
-static LLVMValueRef emit_binary(emitter *e, tn__kop op, bool f, LLVMValueRef a, LLVMValueRef c) {
-    LLVMBuilderRef b = e->b;
-    LLVMValueRef args[2] = {a, c};
-    switch (op) {
-    case TN__KX_ADD: return f ? LLVMBuildFAdd(b, a, c, "") : LLVMBuildAdd(b, a, c, "");
-    case TN__KX_SUB: return f ? LLVMBuildFSub(b, a, c, "") : LLVMBuildSub(b, a, c, "");
-    case TN__KX_MUL: return f ? LLVMBuildFMul(b, a, c, "") : LLVMBuildMul(b, a, c, "");
-    case TN__KX_DIV: return LLVMBuildFDiv(b, a, c, ""); /* integers are refused by the lowering */
-    case TN__KX_MAX: return tn__ir_intrinsic(&e->ir, f ? "llvm.maximum" : "llvm.smax", LLVMTypeOf(a), args, 2);
-    case TN__KX_MIN: return tn__ir_intrinsic(&e->ir, f ? "llvm.minimum" : "llvm.smin", LLVMTypeOf(a), args, 2);
-    case TN__KX_AND: return LLVMBuildAnd(b, a, c, "");
-    case TN__KX_OR: return LLVMBuildOr(b, a, c, "");
-    case TN__KX_XOR: return LLVMBuildXor(b, a, c, "");
-    case TN__KX_EQ: return f ? LLVMBuildFCmp(b, LLVMRealOEQ, a, c, "") : LLVMBuildICmp(b, LLVMIntEQ, a, c, "");
-    case TN__KX_LT: return f ? LLVMBuildFCmp(b, LLVMRealOLT, a, c, "") : LLVMBuildICmp(b, LLVMIntSLT, a, c, "");
-    default: return f ? LLVMBuildFCmp(b, LLVMRealOLE, a, c, "") : LLVMBuildICmp(b, LLVMIntSLE, a, c, "");
-    }
-}
-
-static LLVMValueRef emit_expr(emitter *e, int32_t at, int32_t i, int32_t j);
-
-static LLVMValueRef emit_op(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
-    LLVMBuilderRef b = e->b;
-    LLVMValueRef a[3] = {NULL, NULL, NULL};
-    bool any_vector = false;
-    for (int n = 0; n < 3; n++)
-        if (x->arg[n] >= 0) a[n] = emit_expr(e, x->arg[n], i, j), any_vector |= is_vector(a[n]);
-    for (int n = 0; n < 3 && any_vector; n++)
-        if (a[n]) a[n] = splat(e, a[n]);
-    tn_dtype from = e->k->exprs[x->arg[0]].dtype;
-    bool f = from == TN_DTYPE_f32 || from == TN_DTYPE_f64;
-    switch (x->op) {
-    case TN__KX_NEG: return f ? LLVMBuildFNeg(b, a[0], "") : LLVMBuildNeg(b, a[0], "");
-    case TN__KX_ABS: {
-        if (f) return float_unary(e, "llvm.fabs", a[0]);
-        LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, a[0], LLVMConstNull(LLVMTypeOf(a[0])), "");
-        return LLVMBuildSelect(b, negative, LLVMBuildNeg(b, a[0], ""), a[0], "");
-    }
-    case TN__KX_SQRT: return float_unary(e, "llvm.sqrt", a[0]);
-    case TN__KX_FLOOR: return float_unary(e, "llvm.floor", a[0]);
-    case TN__KX_CEIL: return float_unary(e, "llvm.ceil", a[0]);
-    case TN__KX_ROUND: return float_unary(e, "llvm.roundeven", a[0]);
-    case TN__KX_EXP: return tn__ir_exp(&e->ir, a[0]);
-    case TN__KX_LOG: return tn__ir_log(&e->ir, a[0]);
-    case TN__KX_TANH: return tn__ir_tanh(&e->ir, a[0]);
-    case TN__KX_ERF: return tn__ir_erf(&e->ir, a[0]);
-    case TN__KX_NOT: return LLVMBuildNot(b, a[0], "");
-    case TN__KX_SELECT: return LLVMBuildSelect(b, a[0], a[1], a[2], "");
-    case TN__KX_CAST: return emit_cast(e, x->dtype, from, a[0]);
-    default: return emit_binary(e, x->op, f, a[0], a[1]);
-    }
-}
-
-static LLVMValueRef emit_expr(emitter *e, int32_t at, int32_t i, int32_t j) {
-    const tn__kexpr *x = &e->k->exprs[at];
-    int32_t ci = e->k->m >= 0 && e->deps[at] >> e->k->m & 1 ? i : 0, cj = e->k->j >= 0 && e->deps[at] >> e->k->j & 1 ? j : 0;
-    if (e->tail && j == e->vectors - 1 && e->lane >= 0 && e->deps[at] >> e->lane & 1) cj = j;
-    LLVMValueRef *slot = &e->cache[at][ci][cj];
-    if (*slot) return *slot;
-    switch (x->op) {
-    case TN__KX_LOAD: *slot = emit_load(e, x, ci, cj); break;
-    case TN__KX_CONST: *slot = tn__ir_const_like(&e->ir, LLVMGetUndef(scalar_type(e, x->dtype, false)), x->value); break;
-    case TN__KX_RED: break; /* put there by finish_tile */
-    default: *slot = emit_op(e, x, ci, cj);
-    }
-    return *slot;
-}
-
-static void clear_cache(emitter *e) { memset(e->cache, 0, sizeof *e->cache * (size_t)e->k->n_exprs); }
-
-static void find_deps(emitter *e) {
-    const tn__kernel *k = e->k;
-    for (int32_t n = 0; n < k->n_exprs; n++) {
-        const tn__kexpr *x = &k->exprs[n];
-        uint32_t bits = 0;
-        if (x->op == TN__KX_RED) bits = (1u << k->n_spatial) - 1;
-        if (x->op == TN__KX_LOAD)
-            for (int32_t d = 0; d < k->n_dims; d++) {
-                if (x->map.stride[d]) bits |= 1u << d;
-                for (int32_t g = 0; g < x->n_guards; g++)
-                    if (x->guard[g].map.stride[d]) bits |= 1u << d;
-            }
-        for (int a = 0; a < 3; a++)
-            if (x->arg[a] >= 0) bits |= e->deps[x->arg[a]];
-        e->deps[n] = bits;
-    }
-}
 
 /* ---- loops --------------------------------------------------------------------------------------------------- */
 
@@ -324,7 +30,7 @@ static loop loop_begin(emitter *e, LLVMValueRef from, LLVMValueRef to) {
 }
 
 static void loop_end(emitter *e, loop *l) {
-    LLVMValueRef next = LLVMBuildNSWAdd(e->b, l->variable, c64(e, 1), "");
+    LLVMValueRef next = LLVMBuildNSWAdd(e->b, l->variable, tn__emit_c64(e, 1), "");
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->b);
     LLVMAddIncoming(l->variable, &next, &here, 1);
     LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, next, l->counter, ""), l->head, l->exit);
@@ -351,7 +57,7 @@ static LLVMValueRef combine(emitter *e, tn__kop op, tn_dtype d, LLVMValueRef acc
         LLVMValueRef keep = LLVMBuildFCmp(e->b, p, acc, x, "");
         return LLVMBuildSelect(e->b, LLVMBuildAnd(e->b, keep, LLVMBuildNot(e->b, nan, ""), ""), acc, x, "");
     }
-    return emit_binary(e, op, f, acc, x);
+    return tn__emit_binary(e, op, f, acc, x);
 }
 
 /* One reduction step of the whole tile. */
@@ -359,7 +65,7 @@ static void emit_step(emitter *e) {
     const tn__kernel *k = e->k;
     const tn__kexpr *body = &k->exprs[k->body];
     bool fused = k->reduce == TN__KX_ADD && body->op == TN__KX_MUL && (body->dtype == TN_DTYPE_f32 || body->dtype == TN_DTYPE_f64);
-    clear_cache(e);
+    tn__emit_clear_cache(e);
     for (int32_t i = 0; i < e->rows; i++) {
         if (!e->in_domain[i]) continue;
         for (int32_t j = 0; j < e->vectors; j++) {
@@ -367,10 +73,10 @@ static void emit_step(emitter *e) {
             LLVMTypeRef t = LLVMGetAllocatedType(slot);
             LLVMValueRef acc = LLVMBuildLoad2(e->b, t, slot, ""), next;
             if (fused) {
-                LLVMValueRef args[3] = {splat(e, emit_expr(e, body->arg[0], i, j)), splat(e, emit_expr(e, body->arg[1], i, j)), acc};
+                LLVMValueRef args[3] = {tn__emit_splat(e, tn__emit_expr(e, body->arg[0], i, j)), tn__emit_splat(e, tn__emit_expr(e, body->arg[1], i, j)), acc};
                 next = tn__ir_intrinsic(&e->ir, "llvm.fma", t, args, 3);
-            } else next = combine(e, k->reduce, body->dtype, acc, splat(e, emit_expr(e, k->body, i, j)));
-            LLVMValueRef mask = k->r_lanes ? tail_mask(e, j) : NULL;
+            } else next = combine(e, k->reduce, body->dtype, acc, tn__emit_splat(e, tn__emit_expr(e, k->body, i, j)));
+            LLVMValueRef mask = k->r_lanes ? tn__emit_tail_mask(e, j) : NULL;
             if (mask) next = LLVMBuildSelect(e->b, mask, next, acc, "");
             LLVMBuildStore(e->b, next, slot);
         }
@@ -378,11 +84,11 @@ static void emit_step(emitter *e) {
 }
 
 static LLVMValueRef bound_of(emitter *e, const tn__kdomain *dom, bool low) {
-    LLVMValueRef s = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, index_value(e, dom->s), c64(e, dom->mul_s), ""), c64(e, dom->add), "");
-    LLVMValueRef n = low ? LLVMBuildNeg(e->b, s, "") : LLVMBuildSub(e->b, c64(e, dom->bound), s, "");
-    LLVMValueRef positive[2] = {n, c64(e, 0)};
+    LLVMValueRef s = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, tn__emit_index(e, dom->s), tn__emit_c64(e, dom->mul_s), ""), tn__emit_c64(e, dom->add), "");
+    LLVMValueRef n = low ? LLVMBuildNeg(e->b, s, "") : LLVMBuildSub(e->b, tn__emit_c64(e, dom->bound), s, "");
+    LLVMValueRef positive[2] = {n, tn__emit_c64(e, 0)};
     n = tn__ir_intrinsic(&e->ir, "llvm.smax", e->i64, positive, 2);
-    return dom->mul_r == 1 ? n : LLVMBuildUDiv(e->b, LLVMBuildAdd(e->b, n, c64(e, dom->mul_r - 1), ""), c64(e, dom->mul_r), "");
+    return dom->mul_r == 1 ? n : LLVMBuildUDiv(e->b, LLVMBuildAdd(e->b, n, tn__emit_c64(e, dom->mul_r - 1), ""), tn__emit_c64(e, dom->mul_r), "");
 }
 
 /* Which rows of the tile take part in the unrolled step; rows in the middle of dim m always do (emit_tiles saw to it). */
@@ -414,7 +120,7 @@ static void emit_reduction(emitter *e, int32_t d) {
         e->fixed[d] = -1;
         return;
     }
-    LLVMValueRef from = c64(e, 0), to = c64(e, k->extent[d]);
+    LLVMValueRef from = tn__emit_c64(e, 0), to = tn__emit_c64(e, k->extent[d]);
     for (int32_t n = 0; n < k->n_domain; n++)
         if (k->domain[n].r == d) {
             LLVMValueRef low[2] = {from, bound_of(e, &k->domain[n], true)}, high[2] = {to, bound_of(e, &k->domain[n], false)};
@@ -422,7 +128,7 @@ static void emit_reduction(emitter *e, int32_t d) {
             to = tn__ir_intrinsic(&e->ir, "llvm.smin", e->i64, high, 2);
         }
     bool peel = k->r_lanes && d == k->n_dims - 2 && k->v_tail; /* the last step has only v_tail lanes */
-    if (peel) to = c64(e, k->extent[d] - 1);
+    if (peel) to = tn__emit_c64(e, k->extent[d] - 1);
     loop l = loop_begin(e, from, to);
     e->index[d] = l.variable;
     emit_reduction(e, d + 1);
@@ -446,41 +152,41 @@ static LLVMValueRef horizontal(emitter *e, LLVMValueRef x, tn__kop op, tn_dtype 
         LLVMValueRef other = LLVMBuildShuffleVector(e->b, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(mask, (unsigned)e->k->lanes), "");
         x = combine(e, op, d, x, other);
     }
-    return LLVMBuildExtractElement(e->b, x, c64(e, 0), "");
+    return LLVMBuildExtractElement(e->b, x, tn__emit_c64(e, 0), "");
 }
 
 static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
     const tn__kernel *k = e->k;
     tn_dtype d = k->buffer_dtype[k->out_buffer];
-    LLVMValueRef offset = offset_of(e, &k->out_map, i, j);
-    if (e->lane >= 0) value = splat(e, value);
-    LLVMTypeRef memory = scalar_type(e, d, true);
-    if (is_vector(value)) memory = lanes_of(e, memory);
+    LLVMValueRef offset = tn__emit_offset(e, &k->out_map, i, j);
+    if (e->lane >= 0) value = tn__emit_splat(e, value);
+    LLVMTypeRef memory = tn__emit_scalar_type(e, d, true);
+    if (tn__emit_is_vector(value)) memory = tn__emit_lanes_of(e, memory);
     if (d == TN_DTYPE_bool) value = LLVMBuildZExt(e->b, value, memory, "");
     else if (tn_dtype_bits(d) < 32) value = LLVMBuildTrunc(e->b, value, memory, "");
     if (e->lane < 0) {
-        LLVMBuildStore(e->b, value, pointer_at(e, k->out_buffer, offset));
+        LLVMBuildStore(e->b, value, tn__emit_pointer(e, k->out_buffer, offset));
         return;
     }
     int64_t step = k->out_map.stride[e->lane];
-    LLVMValueRef mask = tail_mask(e, j);
+    LLVMValueRef mask = tn__emit_tail_mask(e, j);
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context);
     if (step == 1 && !mask) {
-        LLVMValueRef s = LLVMBuildStore(e->b, value, pointer_at(e, k->out_buffer, offset));
+        LLVMValueRef s = LLVMBuildStore(e->b, value, tn__emit_pointer(e, k->out_buffer, offset));
         LLVMSetAlignment(s, tn_dtype_bits(d) / 8);
         return;
     }
     LLVMValueRef where;
-    if (step == 1) where = pointer_at(e, k->out_buffer, offset);
+    if (step == 1) where = tn__emit_pointer(e, k->out_buffer, offset);
     else {
-        LLVMValueRef offsets = LLVMBuildAdd(e->b, splat(e, offset), lane_numbers(e, step), "");
-        where = LLVMBuildGEP2(e->b, scalar_type(e, d, true), e->bases[k->out_buffer], &offsets, 1, "");
+        LLVMValueRef offsets = LLVMBuildAdd(e->b, tn__emit_splat(e, offset), tn__emit_lane_numbers(e, step), "");
+        where = LLVMBuildGEP2(e->b, tn__emit_scalar_type(e, d, true), e->bases[k->out_buffer], &offsets, 1, "");
     }
     const char *name = step == 1 ? "llvm.masked.store" : "llvm.masked.scatter";
     LLVMTypeRef ov[2] = {LLVMTypeOf(value), LLVMTypeOf(where)};
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
-    LLVMValueRef args[4] = {value, where, LLVMConstInt(i32, 1, false), mask ? mask : all_lanes(e)};
+    LLVMValueRef args[4] = {value, where, LLVMConstInt(i32, 1, false), mask ? mask : tn__emit_all_lanes(e)};
     LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, args, 4, "");
 }
 
@@ -497,7 +203,7 @@ static void emit_turned(emitter *e) {
     LLVMValueRef v[MAX_MR], mask[2][MAX_MR];
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context);
     int32_t w = k->lanes;
-    for (int32_t i = 0; i < w; i++) v[i] = splat(e, emit_expr(e, k->epilogue, i, 0));
+    for (int32_t i = 0; i < w; i++) v[i] = tn__emit_splat(e, tn__emit_expr(e, k->epilogue, i, 0));
     for (int32_t step = w / 2; step >= 1; step /= 2) {
         for (int32_t l = 0; l < w; l++) {
             bool low = !(l & step);
@@ -511,17 +217,17 @@ static void emit_turned(emitter *e) {
             v[i + step] = LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(mask[1], (unsigned)w), "");
         }
     }
-    LLVMValueRef first = offset_of(e, &k->out_map, 0, 0);
+    LLVMValueRef first = tn__emit_offset(e, &k->out_map, 0, 0);
     for (int32_t l = 0; l < w; l++) {
-        LLVMValueRef at = LLVMBuildAdd(e->b, first, c64(e, l * k->out_map.stride[e->lane]), "");
-        LLVMSetAlignment(LLVMBuildStore(e->b, v[l], pointer_at(e, k->out_buffer, at)), tn_dtype_bits(k->buffer_dtype[k->out_buffer]) / 8);
+        LLVMValueRef at = LLVMBuildAdd(e->b, first, tn__emit_c64(e, l * k->out_map.stride[e->lane]), "");
+        LLVMSetAlignment(LLVMBuildStore(e->b, v[l], tn__emit_pointer(e, k->out_buffer, at)), tn_dtype_bits(k->buffer_dtype[k->out_buffer]) / 8);
     }
 }
 
 static void emit_tile(emitter *e) {
     const tn__kernel *k = e->k;
     if (stores_turned(e)) {
-        clear_cache(e);
+        tn__emit_clear_cache(e);
         emit_turned(e);
         return;
     }
@@ -539,7 +245,7 @@ static void emit_tile(emitter *e) {
             }
         emit_reduction(e, k->n_spatial);
     }
-    clear_cache(e);
+    tn__emit_clear_cache(e);
     int32_t lane = e->lane, red = -1;
     for (int32_t n = 0; n < k->n_exprs; n++)
         if (k->exprs[n].op == TN__KX_RED) red = n;
@@ -552,7 +258,7 @@ static void emit_tile(emitter *e) {
         }
     if (k->r_lanes) e->lane = -1;
     for (int32_t i = 0; i < e->rows; i++)
-        for (int32_t j = 0; j < e->vectors; j++) emit_store(e, emit_expr(e, k->epilogue, i, j), i, j);
+        for (int32_t j = 0; j < e->vectors; j++) emit_store(e, tn__emit_expr(e, k->epilogue, i, j), i, j);
     e->lane = lane;
 }
 
@@ -593,15 +299,15 @@ static void emit_tiles(emitter *e, LLVMValueRef chunk) {
         if (tiles == 1) head = end = 0;
         for (int64_t t = 0; t < head; t++) emit_fixed_tile(e, t);
     } else if (partial) end--;
-    LLVMValueRef from = c64(e, head), to = c64(e, end);
+    LLVMValueRef from = tn__emit_c64(e, head), to = tn__emit_c64(e, end);
     if (!one_chunk) {
-        from = LLVMBuildMul(e->b, chunk, c64(e, k->m_chunk), "");
-        LLVMValueRef last[2] = {LLVMBuildAdd(e->b, from, c64(e, k->m_chunk), ""), to};
+        from = LLVMBuildMul(e->b, chunk, tn__emit_c64(e, k->m_chunk), "");
+        LLVMValueRef last[2] = {LLVMBuildAdd(e->b, from, tn__emit_c64(e, k->m_chunk), ""), to};
         to = tn__ir_intrinsic(&e->ir, "llvm.smin", e->i64, last, 2);
     }
     if (end > head) {
         loop l = loop_begin(e, from, to);
-        e->index[k->m] = LLVMBuildMul(e->b, l.variable, c64(e, k->mr), "");
+        e->index[k->m] = LLVMBuildMul(e->b, l.variable, tn__emit_c64(e, k->mr), "");
         e->rows = k->mr;
         emit_tile(e);
         e->index[k->m] = NULL;
@@ -612,7 +318,7 @@ static void emit_tiles(emitter *e, LLVMValueRef chunk) {
     } else if (partial) {
         int64_t last_chunk = (tiles - 1) / k->m_chunk;
         LLVMBasicBlockRef yes = block(e, "partial"), after = block(e, "after");
-        LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, chunk, c64(e, last_chunk), ""), yes, after);
+        LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, chunk, tn__emit_c64(e, last_chunk), ""), yes, after);
         LLVMPositionBuilderAtEnd(e->b, yes);
         emit_fixed_tile(e, tiles - 1);
         LLVMBuildBr(e->b, after);
@@ -622,17 +328,17 @@ static void emit_tiles(emitter *e, LLVMValueRef chunk) {
 
 static void emit_grid_step(emitter *e, LLVMValueRef step) {
     const tn__kernel *k = e->k;
-    LLVMValueRef chunk = c64(e, 0), jt = c64(e, 0);
+    LLVMValueRef chunk = tn__emit_c64(e, 0), jt = tn__emit_c64(e, 0);
     int64_t j_tiles = 1;
     for (int32_t d = k->n_spatial - 1; d >= 0; d--) { /* innermost grid dim varies fastest */
         int64_t n = k->extent[d];
         if (d == k->v) continue;
         if (d == k->j) n = j_tiles = tn__ceil_div(n, k->nv);
         if (d == k->m) n = tn__ceil_div(tn__ceil_div(n, k->mr), k->m_chunk);
-        LLVMValueRef at = n == 1 ? c64(e, 0) : LLVMBuildURem(e->b, step, c64(e, n), "");
-        if (n > 1) step = LLVMBuildUDiv(e->b, step, c64(e, n), "");
+        LLVMValueRef at = n == 1 ? tn__emit_c64(e, 0) : LLVMBuildURem(e->b, step, tn__emit_c64(e, n), "");
+        if (n > 1) step = LLVMBuildUDiv(e->b, step, tn__emit_c64(e, n), "");
         if (d == k->m) chunk = at;
-        else if (d == k->j) jt = at, e->index[d] = LLVMBuildMul(e->b, at, c64(e, k->nv), "");
+        else if (d == k->j) jt = at, e->index[d] = LLVMBuildMul(e->b, at, tn__emit_c64(e, k->nv), "");
         else if (n == 1) e->fixed[d] = 0;
         else e->index[d] = at;
     }
@@ -649,7 +355,7 @@ static void emit_grid_step(emitter *e, LLVMValueRef step) {
         return;
     }
     LLVMBasicBlockRef edge = block(e, "j_edge"), full = block(e, "j_full"), after = block(e, "j_after");
-    LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, jt, c64(e, j_tiles - 1), ""), edge, full);
+    LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, jt, tn__emit_c64(e, j_tiles - 1), ""), edge, full);
     LLVMPositionBuilderAtEnd(e->b, full);
     if (j_tiles > 1) emit_tiles(e, chunk);
     LLVMBuildBr(e->b, after);
@@ -680,7 +386,7 @@ void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__k
     e->lane = k->v >= 0 ? k->v : k->r_lanes ? k->n_dims - 1 : -1;
     for (int32_t d = 0; d < TN__K_DIMS; d++) e->fixed[d] = -1;
     for (int32_t i = 0; i < MAX_MR; i++) e->in_domain[i] = true;
-    find_deps(e);
+    tn__emit_find_deps(e);
 
     LLVMTypeRef pointer = LLVMPointerTypeInContext(context, 0), params[3] = {pointer, e->i64, e->i64};
     e->function = LLVMAddFunction(module, k->name, LLVMFunctionType(LLVMVoidTypeInContext(context), params, 3, false));
@@ -694,13 +400,13 @@ void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__k
 
     LLVMPositionBuilderAtEnd(e->b, block(e, "entry"));
     for (int32_t n = 0; n < k->n_buffers; n++) {
-        LLVMValueRef at = c64(e, n);
+        LLVMValueRef at = tn__emit_c64(e, n);
         e->bases[n] = LLVMBuildLoad2(e->b, pointer, LLVMBuildGEP2(e->b, pointer, LLVMGetParam(e->function, 0), &at, 1, ""), "");
     }
     if (k->n_dims > k->n_spatial)
         for (int32_t i = 0; i < (k->m >= 0 ? k->mr : 1); i++)
             for (int32_t j = 0; j < (k->j >= 0 ? k->nv : 1); j++)
-                e->accumulators[i][j] = LLVMBuildAlloca(e->b, lanes_of(e, scalar_type(e, k->exprs[k->body].dtype, false)), "acc");
+                e->accumulators[i][j] = LLVMBuildAlloca(e->b, tn__emit_lanes_of(e, tn__emit_scalar_type(e, k->exprs[k->body].dtype, false)), "acc");
     loop l = loop_begin(e, LLVMGetParam(e->function, 1), LLVMGetParam(e->function, 2));
     emit_grid_step(e, l.variable);
     loop_end(e, &l);

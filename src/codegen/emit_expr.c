@@ -1,0 +1,274 @@
+/* Addresses, masks and scalar expressions of a kernel as LLVM IR. */
+#include "codegen/emit_state.h"
+
+LLVMTypeRef tn__emit_scalar_type(emitter *e, tn_dtype d, bool memory) {
+    switch (d) {
+    case TN_DTYPE_f64: return LLVMDoubleTypeInContext(e->ir.context);
+    case TN_DTYPE_i32: return LLVMInt32TypeInContext(e->ir.context);
+    case TN_DTYPE_i64: return e->i64;
+    case TN_DTYPE_bool: return memory ? e->i8 : e->i1;
+    case TN_DTYPE_i8:
+    case TN_DTYPE_u8: return e->i8; /* in memory only */
+    case TN_DTYPE_i16:
+    case TN_DTYPE_u16: return LLVMInt16TypeInContext(e->ir.context);
+    default: return LLVMFloatTypeInContext(e->ir.context);
+    }
+}
+
+LLVMTypeRef tn__emit_lanes_of(emitter *e, LLVMTypeRef t) { return e->lane >= 0 ? LLVMVectorType(t, (unsigned)e->k->lanes) : t; }
+LLVMValueRef tn__emit_c64(emitter *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, true); }
+bool tn__emit_is_vector(LLVMValueRef x) { return LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMVectorTypeKind; }
+
+LLVMValueRef tn__emit_splat(emitter *e, LLVMValueRef x) {
+    if (e->lane < 0 || tn__emit_is_vector(x)) return x;
+    LLVMTypeRef vt = tn__emit_lanes_of(e, LLVMTypeOf(x));
+    LLVMValueRef u = LLVMGetUndef(vt);
+    LLVMValueRef one = LLVMBuildInsertElement(e->b, u, x, tn__emit_c64(e, 0), "");
+    LLVMTypeRef mask = LLVMVectorType(LLVMInt32TypeInContext(e->ir.context), (unsigned)e->k->lanes);
+    return LLVMBuildShuffleVector(e->b, one, u, LLVMConstNull(mask), "");
+}
+
+LLVMValueRef tn__ir_intrinsic(tn__ir *ir, const char *name, LLVMTypeRef overload, LLVMValueRef *args, uint32_t n) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(ir->module, id, &overload, 1);
+    return LLVMBuildCall2(ir->b, LLVMIntrinsicGetType(ir->context, id, &overload, 1), f, args, n, "");
+}
+
+LLVMValueRef tn__ir_const_like(tn__ir *ir, LLVMValueRef x, double value) {
+    LLVMTypeRef t = LLVMTypeOf(x), s = t;
+    bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
+    if (vector) s = LLVMGetElementType(t);
+    LLVMValueRef c = LLVMGetTypeKind(s) == LLVMIntegerTypeKind ? LLVMConstInt(s, (uint64_t)(int64_t)value, true) : LLVMConstReal(s, value);
+    if (!vector) return c;
+    LLVMValueRef lanes[64];
+    unsigned n = LLVMGetVectorSize(t);
+    for (unsigned i = 0; i < n; i++) lanes[i] = c;
+    return LLVMConstVector(lanes, n);
+}
+
+/* The index of dim d as a value; lane dim: 0 here, added by the caller. */
+LLVMValueRef tn__emit_index(emitter *e, int32_t d) {
+    if (e->fixed[d] >= 0) return tn__emit_c64(e, e->fixed[d]);
+    return e->index[d] ? e->index[d] : tn__emit_c64(e, 0);
+}
+
+/* map at (row i, vector j), lane 0. Outer dims are added first, so that partial sums can leave inner loops. */
+LLVMValueRef tn__emit_offset(emitter *e, const tn__kmap *map, int32_t i, int32_t j) {
+    const tn__kernel *k = e->k;
+    LLVMValueRef sum = NULL;
+    int64_t constant = map->offset;
+    for (int32_t d = 0; d < k->n_dims; d++) {
+        if (!map->stride[d] || d == e->lane) continue;
+        if (e->fixed[d] >= 0) constant += e->fixed[d] * map->stride[d];
+        else if (e->index[d]) {
+            LLVMValueRef term = map->stride[d] == 1 ? e->index[d] : LLVMBuildMul(e->b, e->index[d], tn__emit_c64(e, map->stride[d]), "");
+            sum = sum ? LLVMBuildAdd(e->b, sum, term, "") : term;
+        }
+    }
+    if (k->m >= 0) constant += (int64_t)i * map->stride[k->m];
+    if (k->j >= 0) constant += (int64_t)j * map->stride[k->j];
+    if (!sum) return tn__emit_c64(e, constant);
+    return constant ? LLVMBuildAdd(e->b, sum, tn__emit_c64(e, constant), "") : sum;
+}
+
+LLVMValueRef tn__emit_lane_numbers(emitter *e, int64_t stride) {
+    LLVMValueRef lanes[64];
+    for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = tn__emit_c64(e, l * stride);
+    return LLVMConstVector(lanes, (unsigned)e->k->lanes);
+}
+
+/* Lanes that exist at vector j; NULL = all. */
+LLVMValueRef tn__emit_tail_mask(emitter *e, int32_t j) {
+    if (!e->tail || e->lane < 0 || j != e->vectors - 1) return NULL;
+    LLVMValueRef lanes[64];
+    for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = LLVMConstInt(e->i1, l < e->tail, false);
+    return LLVMConstVector(lanes, (unsigned)e->k->lanes);
+}
+
+LLVMValueRef tn__emit_pointer(emitter *e, int32_t buffer, LLVMValueRef offset) {
+    LLVMTypeRef t = tn__emit_scalar_type(e, e->k->buffer_dtype[buffer], true);
+    return LLVMBuildGEP2(e->b, t, e->bases[buffer], &offset, 1, "");
+}
+
+static LLVMValueRef masked_load(emitter *e, LLVMTypeRef vt, LLVMValueRef p, LLVMValueRef mask, LLVMValueRef other) {
+    LLVMTypeRef ov[2] = {vt, LLVMPointerTypeInContext(e->ir.context, 0)};
+    unsigned id = LLVMLookupIntrinsicID("llvm.masked.load", 16);
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
+    LLVMValueRef args[4] = {p, LLVMConstInt(LLVMInt32TypeInContext(e->ir.context), 1, false), mask, other};
+    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, args, 4, "");
+}
+
+static LLVMValueRef masked_gather(emitter *e, LLVMTypeRef vt, LLVMValueRef ps, LLVMValueRef mask, LLVMValueRef other) {
+    LLVMTypeRef ov[2] = {vt, LLVMTypeOf(ps)};
+    unsigned id = LLVMLookupIntrinsicID("llvm.masked.gather", 18);
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
+    LLVMValueRef args[4] = {ps, LLVMConstInt(LLVMInt32TypeInContext(e->ir.context), 1, false), mask, other};
+    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, args, 4, "");
+}
+
+LLVMValueRef tn__emit_all_lanes(emitter *e) {
+    LLVMValueRef lanes[64];
+    for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = LLVMConstInt(e->i1, 1, false);
+    return LLVMConstVector(lanes, (unsigned)e->k->lanes);
+}
+
+static LLVMValueRef from_memory(emitter *e, tn_dtype d, LLVMValueRef x) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context), wide = tn__emit_is_vector(x) ? tn__emit_lanes_of(e, i32) : i32;
+    switch (d) {
+    case TN_DTYPE_bool: return LLVMBuildICmp(e->b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
+    case TN_DTYPE_i8:
+    case TN_DTYPE_i16: return LLVMBuildSExt(e->b, x, wide, "");
+    case TN_DTYPE_u8:
+    case TN_DTYPE_u16: return LLVMBuildZExt(e->b, x, wide, "");
+    default: return x;
+    }
+}
+
+static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
+    tn_dtype d = e->k->buffer_dtype[x->buffer];
+    LLVMTypeRef st = tn__emit_scalar_type(e, d, true);
+    LLVMValueRef scalar_guard = NULL, lane_guard = NULL;
+    for (int32_t g = 0; g < x->n_guards; g++) {
+        LLVMValueRef at = tn__emit_offset(e, &x->guard[g].map, i, j);
+        bool per_lane = e->lane >= 0 && x->guard[g].map.stride[e->lane];
+        if (per_lane) at = LLVMBuildAdd(e->b, tn__emit_splat(e, at), tn__emit_lane_numbers(e, x->guard[g].map.stride[e->lane]), "");
+        LLVMValueRef bound = per_lane ? tn__ir_const_like(&e->ir, at, (double)x->guard[g].bound) : tn__emit_c64(e, x->guard[g].bound);
+        LLVMValueRef ok = LLVMBuildICmp(e->b, LLVMIntULT, at, bound, ""); /* negative = huge unsigned */
+        LLVMValueRef *slot = per_lane ? &lane_guard : &scalar_guard;
+        *slot = *slot ? LLVMBuildAnd(e->b, *slot, ok, "") : ok;
+    }
+    LLVMValueRef offset = tn__emit_offset(e, &x->map, i, j);
+    int64_t step = e->lane >= 0 ? x->map.stride[e->lane] : 0;
+    if (!step && !lane_guard) { /* one element for all lanes */
+        if (scalar_guard) offset = LLVMBuildSelect(e->b, scalar_guard, offset, tn__emit_c64(e, 0), "");
+        LLVMValueRef v = LLVMBuildLoad2(e->b, st, tn__emit_pointer(e, x->buffer, offset), "");
+        if (scalar_guard) v = LLVMBuildSelect(e->b, scalar_guard, v, tn__ir_const_like(&e->ir, v, x->value), "");
+        return from_memory(e, d, v);
+    }
+    LLVMValueRef mask = tn__emit_tail_mask(e, j);
+    if (lane_guard) mask = mask ? LLVMBuildAnd(e->b, mask, lane_guard, "") : lane_guard;
+    if (scalar_guard) mask = mask ? LLVMBuildAnd(e->b, mask, tn__emit_splat(e, scalar_guard), "") : tn__emit_splat(e, scalar_guard);
+    LLVMTypeRef vt = tn__emit_lanes_of(e, st);
+    LLVMValueRef other = tn__ir_const_like(&e->ir, LLVMGetUndef(vt), x->value);
+    if (step == 1) {
+        LLVMValueRef p = tn__emit_pointer(e, x->buffer, offset);
+        if (mask) return from_memory(e, d, masked_load(e, vt, p, mask, other));
+        LLVMValueRef v = LLVMBuildLoad2(e->b, vt, p, "");
+        LLVMSetAlignment(v, tn_dtype_bits(d) / 8);
+        return from_memory(e, d, v);
+    }
+    LLVMValueRef offsets = LLVMBuildAdd(e->b, tn__emit_splat(e, offset), tn__emit_lane_numbers(e, step), "");
+    LLVMValueRef ps = LLVMBuildGEP2(e->b, st, e->bases[x->buffer], &offsets, 1, "");
+    return from_memory(e, d, masked_gather(e, vt, ps, mask ? mask : tn__emit_all_lanes(e), other));
+}
+
+static LLVMValueRef emit_cast(emitter *e, tn_dtype to, tn_dtype from, LLVMValueRef x) {
+    LLVMBuilderRef b = e->b;
+    if (to == from) return x;
+    LLVMTypeRef t = tn__emit_scalar_type(e, to, false);
+    if (tn__emit_is_vector(x)) t = tn__emit_lanes_of(e, t);
+    bool from_float = from == TN_DTYPE_f32 || from == TN_DTYPE_f64, to_float = to == TN_DTYPE_f32 || to == TN_DTYPE_f64;
+    if (to == TN_DTYPE_bool)
+        return from_float ? LLVMBuildFCmp(b, LLVMRealUNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
+                          : LLVMBuildICmp(b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
+    if (from == TN_DTYPE_bool) return to_float ? LLVMBuildUIToFP(b, x, t, "") : LLVMBuildZExt(b, x, t, "");
+    if (from_float && to_float) return LLVMBuildFPCast(b, x, t, "");
+    if (to_float) return LLVMBuildSIToFP(b, x, t, "");
+    if (from_float) { /* saturating, NaN to 0, as the reference does */
+        LLVMTypeRef ov[2] = {t, LLVMTypeOf(x)};
+        unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", 15);
+        LLVMValueRef f = LLVMGetIntrinsicDeclaration(e->ir.module, id, ov, 2);
+        return LLVMBuildCall2(b, LLVMIntrinsicGetType(e->ir.context, id, ov, 2), f, &x, 1, "");
+    }
+    return to == TN_DTYPE_i64 ? LLVMBuildSExt(b, x, t, "") : LLVMBuildTrunc(b, x, t, "");
+}
+
+static LLVMValueRef float_unary(emitter *e, const char *name, LLVMValueRef a) {
+    return tn__ir_intrinsic(&e->ir, name, LLVMTypeOf(a), &a, 1);
+}
+
+LLVMValueRef tn__emit_binary(emitter *e, tn__kop op, bool f, LLVMValueRef a, LLVMValueRef c) {
+    LLVMBuilderRef b = e->b;
+    LLVMValueRef args[2] = {a, c};
+    switch (op) {
+    case TN__KX_ADD: return f ? LLVMBuildFAdd(b, a, c, "") : LLVMBuildAdd(b, a, c, "");
+    case TN__KX_SUB: return f ? LLVMBuildFSub(b, a, c, "") : LLVMBuildSub(b, a, c, "");
+    case TN__KX_MUL: return f ? LLVMBuildFMul(b, a, c, "") : LLVMBuildMul(b, a, c, "");
+    case TN__KX_DIV: return LLVMBuildFDiv(b, a, c, ""); /* integers are refused by the lowering */
+    case TN__KX_MAX: return tn__ir_intrinsic(&e->ir, f ? "llvm.maximum" : "llvm.smax", LLVMTypeOf(a), args, 2);
+    case TN__KX_MIN: return tn__ir_intrinsic(&e->ir, f ? "llvm.minimum" : "llvm.smin", LLVMTypeOf(a), args, 2);
+    case TN__KX_AND: return LLVMBuildAnd(b, a, c, "");
+    case TN__KX_OR: return LLVMBuildOr(b, a, c, "");
+    case TN__KX_XOR: return LLVMBuildXor(b, a, c, "");
+    case TN__KX_EQ: return f ? LLVMBuildFCmp(b, LLVMRealOEQ, a, c, "") : LLVMBuildICmp(b, LLVMIntEQ, a, c, "");
+    case TN__KX_LT: return f ? LLVMBuildFCmp(b, LLVMRealOLT, a, c, "") : LLVMBuildICmp(b, LLVMIntSLT, a, c, "");
+    default: return f ? LLVMBuildFCmp(b, LLVMRealOLE, a, c, "") : LLVMBuildICmp(b, LLVMIntSLE, a, c, "");
+    }
+}
+
+static LLVMValueRef emit_op(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
+    LLVMBuilderRef b = e->b;
+    LLVMValueRef a[3] = {NULL, NULL, NULL};
+    bool any_vector = false;
+    for (int n = 0; n < 3; n++)
+        if (x->arg[n] >= 0) a[n] = tn__emit_expr(e, x->arg[n], i, j), any_vector |= tn__emit_is_vector(a[n]);
+    for (int n = 0; n < 3 && any_vector; n++)
+        if (a[n]) a[n] = tn__emit_splat(e, a[n]);
+    tn_dtype from = e->k->exprs[x->arg[0]].dtype;
+    bool f = from == TN_DTYPE_f32 || from == TN_DTYPE_f64;
+    switch (x->op) {
+    case TN__KX_NEG: return f ? LLVMBuildFNeg(b, a[0], "") : LLVMBuildNeg(b, a[0], "");
+    case TN__KX_ABS: {
+        if (f) return float_unary(e, "llvm.fabs", a[0]);
+        LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, a[0], LLVMConstNull(LLVMTypeOf(a[0])), "");
+        return LLVMBuildSelect(b, negative, LLVMBuildNeg(b, a[0], ""), a[0], "");
+    }
+    case TN__KX_SQRT: return float_unary(e, "llvm.sqrt", a[0]);
+    case TN__KX_FLOOR: return float_unary(e, "llvm.floor", a[0]);
+    case TN__KX_CEIL: return float_unary(e, "llvm.ceil", a[0]);
+    case TN__KX_ROUND: return float_unary(e, "llvm.roundeven", a[0]);
+    case TN__KX_EXP: return tn__ir_exp(&e->ir, a[0]);
+    case TN__KX_LOG: return tn__ir_log(&e->ir, a[0]);
+    case TN__KX_TANH: return tn__ir_tanh(&e->ir, a[0]);
+    case TN__KX_ERF: return tn__ir_erf(&e->ir, a[0]);
+    case TN__KX_NOT: return LLVMBuildNot(b, a[0], "");
+    case TN__KX_SELECT: return LLVMBuildSelect(b, a[0], a[1], a[2], "");
+    case TN__KX_CAST: return emit_cast(e, x->dtype, from, a[0]);
+    default: return tn__emit_binary(e, x->op, f, a[0], a[1]);
+    }
+}
+
+LLVMValueRef tn__emit_expr(emitter *e, int32_t at, int32_t i, int32_t j) {
+    const tn__kexpr *x = &e->k->exprs[at];
+    int32_t ci = e->k->m >= 0 && e->deps[at] >> e->k->m & 1 ? i : 0, cj = e->k->j >= 0 && e->deps[at] >> e->k->j & 1 ? j : 0;
+    if (e->tail && j == e->vectors - 1 && e->lane >= 0 && e->deps[at] >> e->lane & 1) cj = j;
+    LLVMValueRef *slot = &e->cache[at][ci][cj];
+    if (*slot) return *slot;
+    switch (x->op) {
+    case TN__KX_LOAD: *slot = emit_load(e, x, ci, cj); break;
+    case TN__KX_CONST: *slot = tn__ir_const_like(&e->ir, LLVMGetUndef(tn__emit_scalar_type(e, x->dtype, false)), x->value); break;
+    case TN__KX_RED: break; /* put there by finish_tile */
+    default: *slot = emit_op(e, x, ci, cj);
+    }
+    return *slot;
+}
+
+void tn__emit_clear_cache(emitter *e) { memset(e->cache, 0, sizeof *e->cache * (size_t)e->k->n_exprs); }
+
+void tn__emit_find_deps(emitter *e) {
+    const tn__kernel *k = e->k;
+    for (int32_t n = 0; n < k->n_exprs; n++) {
+        const tn__kexpr *x = &k->exprs[n];
+        uint32_t bits = 0;
+        if (x->op == TN__KX_RED) bits = (1u << k->n_spatial) - 1;
+        if (x->op == TN__KX_LOAD)
+            for (int32_t d = 0; d < k->n_dims; d++) {
+                if (x->map.stride[d]) bits |= 1u << d;
+                for (int32_t g = 0; g < x->n_guards; g++)
+                    if (x->guard[g].map.stride[d]) bits |= 1u << d;
+            }
+        for (int a = 0; a < 3; a++)
+            if (x->arg[a] >= 0) bits |= e->deps[x->arg[a]];
+        e->deps[n] = bits;
+    }
+}
