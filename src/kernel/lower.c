@@ -117,16 +117,7 @@ static tn_error *reorder_to_plain(tn__lower *l, const tn__type *t, const uint32_
     if (!rest) return NULL;
     tn__kmap in = {whole * s * w, {blocks * s * w, 1, w}}, out = {whole * w * s, {c * s, s, 1}};
     tn__kernel *k = reorder_kernel(l, "unblock", t->dtype, 3, (int64_t[]){n, rest, s}, &in, &out);
-    tn__kernel *tail = k ? tn__lower_kernel(l, "unblockt", TN__NO_NODE) : NULL;
-    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
-    char name[sizeof tail->name];
-    memcpy(name, tail->name, sizeof name);
-    tn__schedule_elementwise(k, l->w, tail);
-    memcpy(tail->name, name, sizeof name);
-    tn_error *e = tn__lower_launch(l, k, slots, TN__NO_NODE);
-    if (!e && tail->n_dims) return tn__lower_launch(l, tail, slots, TN__NO_NODE);
-    tn__free(l->a, tail, sizeof *tail);
-    return e;
+    return k ? tn__lower_launch_elementwise(l, k, slots, TN__NO_NODE) : tn__error_oom();
 }
 
 tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot) {
@@ -179,16 +170,30 @@ static tn_error *add_step(tn__lower *l, tn__step s, const uint32_t *slots) {
 
 tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
     snprintf(k->name + strlen(k->name), sizeof k->name - strlen(k->name), "_%zu", l->p->kernels.count); /* unique in the module */
-    tn__kernel_finish(k);
-    for (int32_t d = 0; d < k->n_dims; d++)
-        if (!k->extent[d] && d < k->n_spatial) { /* nothing to store */
+    for (int32_t d = 0; d < k->n_spatial; d++)
+        if (!k->extent[d]) { /* nothing to store */
             tn__free(l->a, k, sizeof *k);
             return NULL;
         }
+    tn__kernel_finish(k);
     l->p->flops += k->flops;
     if (!TN__PUSH(l->a, &l->p->kernels, k)) return tn__free(l->a, k, sizeof *k), tn__error_oom();
     tn__step s = {.kind = TN__STEP_KERNEL, .kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
     return add_step(l, s, slots);
+}
+
+tn_error *tn__lower_launch_elementwise(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
+    tn__kernel *tail = tn__lower_kernel(l, "tail", node);
+    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    char name[sizeof tail->name];
+    memcpy(name, tail->name, sizeof name);
+    tn__schedule_elementwise(k, l->w, tail);
+    memcpy(tail->name, name, sizeof name);
+    bool rest = tail->n_dims != 0;
+    tn_error *e = tn__lower_launch(l, k, slots, node);
+    if (!e && rest) return tn__lower_launch(l, tail, slots, node);
+    tn__free(l->a, tail, sizeof *tail);
+    return e;
 }
 
 static tn_error *add_call(tn__lower *l, uint32_t node) {
@@ -257,15 +262,21 @@ static bool same_dims(const tn__type *a, const tn__type *b) {
     return a->rank == b->rank && !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims);
 }
 
+/* What a kernel of a group may come to, with room for an anchor's own: no elementwise node needs more than EXPRS_A_NODE expressions. */
+enum { EXPRS_A_NODE = 20, EXPRS_A_GROUP = TN__K_EXPRS - 20, OPERANDS_A_GROUP = TN__K_BUFFERS - 6 };
+typedef struct group_load {
+    uint32_t exprs, operands;
+} group_load;
+
 /* Walks backwards: a node joins the group of its users when all of them are in one group that iterates over the same shape. */
 static tn_error *make_groups(tn__lower *l) {
     const tn_graph *g = l->g;
     size_t n = g->nodes.count;
     uint32_t *user = tn__alloc(l->a, g->values.count * sizeof *user); /* the one group that uses a value; NO_NODE none; NO_NODE-1 several */
-    uint32_t *size = tn__alloc_zero(l->a, n * sizeof *size);
-    if (!user || !size) {
+    group_load *load = tn__alloc_zero(l->a, n * sizeof *load);
+    if (!user || !load) {
         tn__free(l->a, user, g->values.count * sizeof *user);
-        tn__free(l->a, size, n * sizeof *size);
+        tn__free(l->a, load, n * sizeof *load);
         return tn__error_oom();
     }
     for (size_t i = 0; i < g->values.count; i++) user[i] = TN__NO_NODE;
@@ -277,7 +288,8 @@ static tn_error *make_groups(tn__lower *l) {
         bool ew = tn__lower_elementwise_ok(g, x);
         bool anchor = tn__lower_anchor_ok(l, x);
         uint32_t u = x->n_out == 1 ? user[out.id] : TN__NO_NODE - 1;
-        if (l->fuse && (ew || anchor) && u < TN__NO_NODE - 1 && size[u] < 12) {
+        if (l->fuse && (ew || anchor) && u < TN__NO_NODE - 1 && load[u].exprs + EXPRS_A_NODE <= EXPRS_A_GROUP &&
+            load[u].operands + x->n_in <= OPERANDS_A_GROUP) {
             const tn__node *root = &g->nodes.data[u];
             bool ew_root = tn__lower_elementwise_ok(g, root);
             bool fits = ew_root && same_dims(tn__type_of(g, out), tn__type_of(g, tn__out(root, 0))) &&
@@ -288,7 +300,8 @@ static tn_error *make_groups(tn__lower *l) {
             }
         }
         l->group[at] = group;
-        size[group]++;
+        load[group].exprs += EXPRS_A_NODE;
+        load[group].operands += x->n_in;
         if (group == self && anchor) l->anchor[self] = self;
         for (uint32_t i = 0; i < x->n_in; i++) {
             tn_value v = tn__in(g, x, i);
@@ -298,7 +311,7 @@ static tn_error *make_groups(tn__lower *l) {
         }
     }
     tn__free(l->a, user, g->values.count * sizeof *user);
-    tn__free(l->a, size, n * sizeof *size);
+    tn__free(l->a, load, n * sizeof *load);
     return NULL;
 }
 

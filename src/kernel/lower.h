@@ -47,6 +47,8 @@ tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot
 tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot);
 /* Adds the kernel as a step; takes k over. */
 tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
+/* The same for an elementwise kernel of plain dims: schedules it, with a second kernel for what fills no vector. Takes k over. */
+tn_error *tn__lower_launch_elementwise(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
 tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node);
 /* Bytes of a value in a layout. */
 size_t tn__lower_bytes(const tn__type *t, int32_t block);
@@ -60,6 +62,8 @@ bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n);
 int32_t tn__build_expr(tn__build *b, tn_value v, tn_error **e);
 /* A buffer of the kernel for this slot. */
 int32_t tn__build_buffer(tn__build *b, uint32_t slot, tn_dtype dtype);
+/* Appends a kernel dim that walks `axis` (-1: none) by mul; returns it. */
+int32_t tn__build_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul);
 /* Kernel dims from a logical shape: one per axis; blocked: channel blocks, ..., lanes. Spatial only. */
 void tn__build_axes(tn__build *b, const tn__type *shape, int32_t block);
 /* Epilogue from the root's value (the anchor's result is memo_red), output buffer and map. */

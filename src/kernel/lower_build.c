@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { MOST_OPERANDS = 8 };
+
 static const struct {
     tn__op op;
     tn__kop kop;
@@ -52,6 +54,8 @@ static bool quantisation_ok(const tn_graph *g, const tn__node *n) {
 }
 
 bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n) {
+    /* a layout and a schedule add a dim each; a variadic op must fit one kernel */
+    if (g->values.data[n->first_out].type.rank > TN__K_DIMS - 2 || n->n_in > MOST_OPERANDS) return false;
     if (n->op == TN_OP_quantize_linear || n->op == TN_OP_dequantize_linear) return quantisation_ok(g, n);
     int s = simple_index(n->op);
     if (s < 0 && !composite(n->op)) return false;
@@ -275,6 +279,14 @@ int32_t tn__build_expr(tn__build *b, tn_value v, tn_error **e) {
     return x;
 }
 
+int32_t tn__build_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul) {
+    tn__kernel *k = b->k;
+    b->axis_of_dim[k->n_dims] = axis;
+    b->mul_of_dim[k->n_dims] = mul;
+    k->extent[k->n_dims] = extent;
+    return k->n_dims++;
+}
+
 void tn__build_axes(tn__build *b, const tn__type *shape, int32_t block) {
     b->rank = shape->rank;
     b->block = block;
@@ -312,26 +324,11 @@ tn_error *tn__build_epilogue(tn__build *b) {
 
 tn_error *tn__lower_group_elementwise(tn__lower *l, uint32_t root) {
     tn__kernel *k = tn__lower_kernel(l, "ew", root);
-    tn__kernel *tail = k ? tn__lower_kernel(l, "ewt", root) : NULL;
-    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    if (!k) return tn__error_oom();
     tn__build b = {.l = l, .k = k, .root = root, .memo_red = -1};
     tn_value out = tn__out(&l->g->nodes.data[root], 0);
     tn__build_axes(&b, tn__type_of(l->g, out), l->values[out.id].block);
-    k->body = -1;
     tn_error *e = tn__build_epilogue(&b);
-    if (!e) {
-        char name[sizeof tail->name];
-        memcpy(name, tail->name, sizeof name);
-        tn__schedule_elementwise(k, l->w, tail);
-        memcpy(tail->name, name, sizeof name);
-        e = tn__lower_launch(l, k, b.slots, root);
-        k = NULL;
-        if (!e && tail->n_dims) {
-            e = tn__lower_launch(l, tail, b.slots, root);
-            tail = NULL;
-        }
-    }
-    tn__free(l->a, k, sizeof *k);
-    tn__free(l->a, tail, sizeof *tail);
-    return e;
+    if (e) return tn__free(l->a, k, sizeof *k), e;
+    return tn__lower_launch_elementwise(l, k, b.slots, root);
 }

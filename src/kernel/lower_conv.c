@@ -103,14 +103,6 @@ bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n) {
     }
 }
 
-static int32_t add_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul) {
-    tn__kernel *k = b->k;
-    b->axis_of_dim[k->n_dims] = axis;
-    b->mul_of_dim[k->n_dims] = mul;
-    k->extent[k->n_dims] = extent;
-    return k->n_dims++;
-}
-
 /* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
 static double tile_cost(int64_t rows, int32_t nv) {
     double fma = (double)rows * nv / 2, load = (double)(rows + nv) / 2;
@@ -235,17 +227,17 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank, .block = l->w};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
     int32_t dims[3], taps[3], d_jt = -1, d_j = -1, d_icb = -1, d_ici = -1;
-    int32_t d_n = add_dim(&b, out->dims[0], 0, 1);
-    if (depthwise) d_jt = add_dim(&b, ocb, 1, l->w);
-    else if (interleave) d_jt = add_dim(&b, ocb / nv, 1, (int64_t)nv * l->w);
-    else d_j = add_dim(&b, ocb, 1, l->w);
-    for (int32_t i = 0; i < w.rank; i++) dims[i] = add_dim(&b, w.out[i], out->rank - w.rank + i, 1);
-    if (interleave) d_j = add_dim(&b, nv, 1, l->w);
-    int32_t d_lane = add_dim(&b, l->w, 1, 1);
+    int32_t d_n = tn__build_dim(&b, out->dims[0], 0, 1);
+    if (depthwise) d_jt = tn__build_dim(&b, ocb, 1, l->w);
+    else if (interleave) d_jt = tn__build_dim(&b, ocb / nv, 1, (int64_t)nv * l->w);
+    else d_j = tn__build_dim(&b, ocb, 1, l->w);
+    for (int32_t i = 0; i < w.rank; i++) dims[i] = tn__build_dim(&b, w.out[i], out->rank - w.rank + i, 1);
+    if (interleave) d_j = tn__build_dim(&b, nv, 1, l->w);
+    int32_t d_lane = tn__build_dim(&b, l->w, 1, 1);
     k->n_spatial = k->n_dims;
-    if (!depthwise) d_icb = add_dim(&b, icb, -1, 1);
-    for (int32_t i = 0; i < w.rank; i++) taps[i] = add_dim(&b, w.kernel[i], -1, 1);
-    if (in_block && !depthwise) d_ici = add_dim(&b, in_block, -1, 1);
+    if (!depthwise) d_icb = tn__build_dim(&b, icb, -1, 1);
+    for (int32_t i = 0; i < w.rank; i++) taps[i] = tn__build_dim(&b, w.kernel[i], -1, 1);
+    if (in_block && !depthwise) d_ici = tn__build_dim(&b, in_block, -1, 1);
     if ((needs_domain(&w, last) && !wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
 
     uint32_t slot;
@@ -356,11 +348,11 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!k) return tn__error_oom();
     tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank, .block = l->w};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
-    int32_t d_n = add_dim(&b, out->dims[0], 0, 1), d_cb = add_dim(&b, cb, 1, l->w);
-    for (int32_t i = 0; i < w.rank; i++) dims[i] = add_dim(&b, w.out[i], out->rank - w.rank + i, 1);
-    int32_t d_lane = add_dim(&b, l->w, 1, 1);
+    int32_t d_n = tn__build_dim(&b, out->dims[0], 0, 1), d_cb = tn__build_dim(&b, cb, 1, l->w);
+    for (int32_t i = 0; i < w.rank; i++) dims[i] = tn__build_dim(&b, w.out[i], out->rank - w.rank + i, 1);
+    int32_t d_lane = tn__build_dim(&b, l->w, 1, 1);
     k->n_spatial = k->n_dims;
-    for (int32_t i = 0; i < w.rank; i++) taps[i] = add_dim(&b, w.kernel[i], -1, 1);
+    for (int32_t i = 0; i < w.rank; i++) taps[i] = tn__build_dim(&b, w.kernel[i], -1, 1);
     if (needs_domain(&w, last) && !wants_guard(&w)) k->unroll = 1u << taps[last];
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, l->w, 1, &slot);

@@ -2,14 +2,6 @@
 #include "kernel/lower.h"
 #include "kernel/schedule.h"
 
-static int32_t add_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul) {
-    tn__kernel *k = b->k;
-    b->axis_of_dim[k->n_dims] = axis;
-    b->mul_of_dim[k->n_dims] = mul;
-    k->extent[k->n_dims] = extent;
-    return k->n_dims++;
-}
-
 static void begin(tn__build *b, tn__lower *l, tn__kernel *k, uint32_t root, const tn__type *out) {
     *b = (tn__build){.l = l, .k = k, .root = root, .rank = out->rank};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b->axis_of_dim[d] = -1, b->mul_of_dim[d] = 1;
@@ -71,14 +63,14 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__build b;
     begin(&b, l, k, root, out);
     int32_t d_jt = -1, d_j;
-    for (int32_t i = 0; i < n_batch; i++) add_dim(&b, out->dims[i], i, 1);
-    if (interleave) d_jt = add_dim(&b, vectors / nv, r - 1, (int64_t)nv * w);
-    else d_j = add_dim(&b, vectors, r - 1, w);
-    int32_t d_m = add_dim(&b, rows, r - 2, 1);
-    if (interleave) d_j = add_dim(&b, nv, r - 1, w);
-    int32_t d_lane = add_dim(&b, w, r - 1, 1);
+    for (int32_t i = 0; i < n_batch; i++) tn__build_dim(&b, out->dims[i], i, 1);
+    if (interleave) d_jt = tn__build_dim(&b, vectors / nv, r - 1, (int64_t)nv * w);
+    else d_j = tn__build_dim(&b, vectors, r - 1, w);
+    int32_t d_m = tn__build_dim(&b, rows, r - 2, 1);
+    if (interleave) d_j = tn__build_dim(&b, nv, r - 1, w);
+    int32_t d_lane = tn__build_dim(&b, w, r - 1, 1);
     k->n_spatial = k->n_dims;
-    int32_t d_k = add_dim(&b, kk, -1, 1);
+    int32_t d_k = tn__build_dim(&b, kk, -1, 1);
 
     tn__kmap am_map = {0}, bm = {0};
     int64_t sa = m * kk, sb = kk * cols;
@@ -176,19 +168,19 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
         if (reduced[i]) continue;
         out_axis++;
         if (i == x->rank - 1) { /* vectors along it */
-            int32_t j = add_dim(&b, tn__ceil_div(x->dims[i], w), axis, w);
+            int32_t j = tn__build_dim(&b, tn__ceil_div(x->dims[i], w), axis, w);
             map.stride[j] = w;
             k->j = j;
             k->nv = (int32_t)(k->extent[j] < 4 ? k->extent[j] : 4);
-            k->v = add_dim(&b, w, axis, 1);
+            k->v = tn__build_dim(&b, w, axis, 1);
             map.stride[k->v] = 1;
             k->v_tail = (int32_t)(x->dims[i] % w);
         } else {
-            kept_last = add_dim(&b, x->dims[i], axis, 1);
+            kept_last = tn__build_dim(&b, x->dims[i], axis, 1);
             map.stride[kept_last] = strides[i];
         }
     }
-    if (!k->n_dims) kept_last = add_dim(&b, 1, -1, 1);
+    if (!k->n_dims) kept_last = tn__build_dim(&b, 1, -1, 1);
     k->n_spatial = k->n_dims;
     for (int32_t i = 0; i < x->rank; i++) {
         if (!reduced[i]) continue;
@@ -196,18 +188,18 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
         int64_t extent = x->dims[i];
         while (i + 1 < x->rank && reduced[i + 1]) extent *= x->dims[++i], count *= x->dims[i]; /* neighbours walk as one */
         if (i == x->rank - 1) { /* vectors along the reduction */
-            int32_t d = add_dim(&b, tn__ceil_div(extent, w), -1, 1), lane;
+            int32_t d = tn__build_dim(&b, tn__ceil_div(extent, w), -1, 1), lane;
             map.stride[d] = w;
-            lane = add_dim(&b, w, -1, 1);
+            lane = tn__build_dim(&b, w, -1, 1);
             map.stride[lane] = 1;
             k->r_lanes = 1;
             k->v_tail = (int32_t)(extent % w);
         } else {
-            int32_t d = add_dim(&b, extent, -1, 1);
+            int32_t d = tn__build_dim(&b, extent, -1, 1);
             map.stride[d] = strides[i];
         }
     }
-    if (k->n_dims == k->n_spatial) add_dim(&b, 1, -1, 1); /* nothing reduced */
+    if (k->n_dims == k->n_spatial) tn__build_dim(&b, 1, -1, 1); /* nothing reduced */
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, 0, 0, &slot);
     k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);

@@ -5,8 +5,8 @@
 /* out[index] = in[offset + sum stride * index] for index over `dims`, written at out_offset with the row-major strides of `out_dims`. */
 static tn_error *copy(tn__lower *l, uint32_t node, tn_dtype dtype, uint32_t src, uint32_t dst, int32_t rank, const int64_t *dims,
                       const tn__kmap *in, const tn__kmap *out, const tn__kguard *guards, int32_t n_guards, double fill) {
-    tn__kernel *k = tn__lower_kernel(l, "move", node), *tail = k ? tn__lower_kernel(l, "movet", node) : NULL;
-    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    tn__kernel *k = tn__lower_kernel(l, "move", node);
+    if (!k) return tn__error_oom();
     uint32_t slots[2] = {src, dst};
     k->n_buffers = 2;
     k->buffer_dtype[0] = k->buffer_dtype[1] = dtype;
@@ -21,14 +21,7 @@ static tn_error *copy(tn__lower *l, uint32_t node, tn_dtype dtype, uint32_t src,
     x->n_guards = n_guards;
     x->value = fill;
     for (int32_t i = 0; i < n_guards; i++) x->guard[i] = guards[i];
-    char name[sizeof tail->name];
-    memcpy(name, tail->name, sizeof name);
-    tn__schedule_elementwise(k, l->w, tail);
-    memcpy(tail->name, name, sizeof name);
-    tn_error *e = tn__lower_launch(l, k, slots, node);
-    if (!e && tail->n_dims) return tn__lower_launch(l, tail, slots, node);
-    tn__free(l->a, tail, sizeof *tail);
-    return e;
+    return tn__lower_launch_elementwise(l, k, slots, node);
 }
 
 static void row_major(tn__kmap *m, int32_t rank, const int64_t *dims) {

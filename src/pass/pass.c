@@ -10,6 +10,10 @@ static const struct {
 #include "pass/passes.def"
 };
 enum { N_PASSES = sizeof passes / sizeof *passes };
+static const char pass_names[] = ""
+#define TN_PASS(name, kind, help) " " #name
+#include "pass/passes.def"
+    ;
 
 bool tn__pass_is_off(const char *disabled, const char *name) {
     size_t length = strlen(name);
@@ -23,7 +27,7 @@ tn_error *tn__passes_check(const tn_allocator *a, const char *disabled) {
         size_t length = strcspn(at, ","), i = 0;
         while (i < N_PASSES && (strlen(passes[i].name) != length || strncmp(passes[i].name, at, length))) i++;
         if (i == N_PASSES)
-            return TN__FAIL(a, NOT_FOUND, "passes_off: there is no pass '%.*s'; passes are expand, clean, cse, dce, layout, fuse", (int)length, at);
+            return TN__FAIL(a, NOT_FOUND, "there is no pass '%.*s'; passes are%s", (int)length, at, pass_names);
     }
     return NULL;
 }

@@ -88,7 +88,9 @@ static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addre
     if (!e) e = tn__op_eval(c->context, n->op, n->attrs, (const tn_tensor *const *)t, n->n_in, n->n_out, out);
     if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_infos[n->op].name);
     for (uint32_t i = 0; !e && i < n->n_out; i++)
-        if (out[i]->bytes) memcpy(addresses[s->slots[n->n_in + i]], out[i]->data, out[i]->bytes);
+        if (out[i]->bytes != tn__dtype_bytes(tn__type_of(g, tn__out(n, i))->dtype, tn__type_elements(tn__type_of(g, tn__out(n, i)))))
+            e = TN__FAIL(a, INTERNAL, "%s: result %u has another size than its type", tn__op_infos[n->op].name, i);
+        else if (out[i]->bytes) memcpy(addresses[s->slots[n->n_in + i]], out[i]->data, out[i]->bytes);
     for (uint32_t i = 0; t && i < n->n_in + n->n_out; i++) tn_tensor_release(t[i]);
     tn__free(a, t, bytes);
     return e;
