@@ -116,7 +116,7 @@ static void hash_kernel(hash *h, const tn__kernel *k) {
     hash_i64(h, k->lanes), hash_i64(h, k->v), hash_i64(h, k->v_tail), hash_i64(h, k->r_lanes);
     hash_i64(h, k->j), hash_i64(h, k->nv), hash_i64(h, k->m), hash_i64(h, k->mr), hash_i64(h, k->m_chunk);
     hash_word(h, k->unroll);
-    hash_i64(h, k->grid), hash_i64(h, k->grain);
+    hash_i64(h, k->grid), hash_i64(h, k->work);
 }
 
 tn__cache_key tn__cache_key_make(const tn__target *target, tn__kernel *const *kernels, uint32_t n) {

@@ -55,6 +55,5 @@ void tn__kernel_finish(tn__kernel *k) {
         } else k->grid *= k->extent[d];
     }
     double exprs = k->n_exprs > 2 ? k->n_exprs / 2.0 : 1;
-    double wanted = 20000; /* scalar steps, a few microseconds: less is not worth waking a thread */
-    k->grain = (int64_t)(wanted / (per_step * exprs)) + 1;
+    k->work = per_step * exprs < 0x1p40 ? (int64_t)(per_step * exprs) + 1 : INT64_C(1) << 40;
 }

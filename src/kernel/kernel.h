@@ -67,7 +67,7 @@ typedef struct tn__kernel {
     tn__kmap out_map;
 
     /* schedule */
-    int32_t lanes;   /* W: vector lanes; 1 = scalar */
+    int32_t lanes;   /* W: vector lanes; 1 = scalar; 0 = no schedule yet, an elementwise kernel of plain dims */
     int32_t v;       /* the lane dim, spatial: extent W (or the tail below); -1 scalar */
     int32_t v_tail;  /* valid lanes in the last vector along j (without j: in every vector); 0 = all */
     int32_t r_lanes; /* 1: the lanes are the LAST reduction dim (extent = lanes); horizontal reduction at the end, v == -1 */
@@ -76,7 +76,7 @@ typedef struct tn__kernel {
     int32_t m_chunk; /* tiles of m per grid step; 0 = all */
     uint32_t unroll; /* bit d: reduction dim d is unrolled */
     int64_t grid;    /* grid steps, set by tn__kernel_finish */
-    int64_t grain;   /* grid steps worth a thread's while */
+    int64_t work;    /* of a grid step, in scalar steps; set by tn__kernel_finish */
     double flops;
 } tn__kernel;
 
@@ -86,7 +86,9 @@ int32_t tn__kx_const(tn__kernel *k, tn_dtype dtype, double value);
 int32_t tn__kx_load(tn__kernel *k, int32_t buffer, const tn__kmap *map);
 /* The dtype an element of storage type d has in expressions; NONE when kernels cannot hold it. */
 tn_dtype tn__kernel_compute_dtype(tn_dtype d);
-/* Sets grid and grain from the dims and the schedule. */
+/* Sets grid and work from the dims and the schedule. */
 void tn__kernel_finish(tn__kernel *k);
+/* Scalar steps that are a few microseconds: less is not worth waking a thread. */
+enum { TN__WORK_A_THREAD = 20000 };
 static inline int64_t tn__ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 #endif

@@ -157,15 +157,7 @@ tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node) {
 
 static tn_error *add_step(tn__lower *l, tn__step s, const uint32_t *slots) {
     s.slots = tn__arena_copy(&l->p->arena, slots, (s.n_slots ? s.n_slots : 1) * sizeof *slots);
-    if (!s.slots || !TN__PUSH(l->a, &l->p->steps, s)) return tn__error_oom();
-    int32_t now = (int32_t)l->p->steps.count - 1;
-    for (uint32_t i = 0; i < s.n_slots; i++) {
-        if (slots[i] == TN__NO_SLOT) continue;
-        tn__slot *t = &l->p->slots.data[slots[i]];
-        if (t->first < 0) t->first = now;
-        t->last = now;
-    }
-    return NULL;
+    return s.slots && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
 
 tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
@@ -175,25 +167,18 @@ tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, u
             tn__free(l->a, k, sizeof *k);
             return NULL;
         }
-    tn__kernel_finish(k);
     l->p->flops += k->flops;
     if (!TN__PUSH(l->a, &l->p->kernels, k)) return tn__free(l->a, k, sizeof *k), tn__error_oom();
-    tn__step s = {.kind = TN__STEP_KERNEL, .kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
-    return add_step(l, s, slots);
+    tn__stage stage = {.kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
+    stage.slots = tn__arena_copy(&l->p->arena, slots, (stage.n_slots ? stage.n_slots : 1) * sizeof *slots);
+    tn__step s = {.kind = TN__STEP_KERNEL, .n_stages = 1};
+    s.stages = tn__arena_copy(&l->p->arena, &stage, sizeof stage);
+    return stage.slots && s.stages && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
 
 tn_error *tn__lower_launch_elementwise(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
-    tn__kernel *tail = tn__lower_kernel(l, "tail", node);
-    if (!tail) return tn__free(l->a, k, sizeof *k), tn__error_oom();
-    char name[sizeof tail->name];
-    memcpy(name, tail->name, sizeof name);
-    tn__schedule_elementwise(k, l->w, tail);
-    memcpy(tail->name, name, sizeof name);
-    bool rest = tail->n_dims != 0;
-    tn_error *e = tn__lower_launch(l, k, slots, node);
-    if (!e && rest) return tn__lower_launch(l, tail, slots, node);
-    tn__free(l->a, tail, sizeof *tail);
-    return e;
+    k->lanes = 0;
+    return tn__lower_launch(l, k, slots, node);
 }
 
 static tn_error *add_call(tn__lower *l, uint32_t node) {
@@ -378,7 +363,8 @@ static tn_error *lower_graph(tn__lower *l) {
     TN__TRY(make_groups(l));
     for (uint32_t i = 0; i < g->nodes.count; i++)
         TN__TRY(tn__error_prefix(lower_node(l, i), "lowering node %u (%s)", i, tn__op_infos[g->nodes.data[i].op].name));
-    return lower_outputs(l);
+    TN__TRY(lower_outputs(l));
+    return tn__lower_schedule(l);
 }
 
 tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__kprogram **out) {

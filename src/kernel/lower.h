@@ -47,7 +47,7 @@ tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot
 tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot);
 /* Adds the kernel as a step; takes k over. */
 tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
-/* The same for an elementwise kernel of plain dims: schedules it, with a second kernel for what fills no vector. Takes k over. */
+/* The same for an elementwise kernel of plain dims, whose schedule is chosen once all kernels are known. Takes k over. */
 tn_error *tn__lower_launch_elementwise(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
 tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node);
 /* Bytes of a value in a layout. */
@@ -68,6 +68,9 @@ int32_t tn__build_dim(tn__build *b, int64_t extent, int32_t axis, int64_t mul);
 void tn__build_axes(tn__build *b, const tn__type *shape, int32_t block);
 /* Epilogue from the root's value (the anchor's result is memo_red), output buffer and map. */
 tn_error *tn__build_epilogue(tn__build *b);
+
+/* Gives the program's launches their final form: schedules of elementwise kernels, grids, lifetimes of slots. After the walk. */
+tn_error *tn__lower_schedule(tn__lower *l);
 
 /* Register tile (rows x vectors) of least cost for `rows` rows and `vectors` vectors of results. */
 void tn__lower_choose_tile(int64_t rows, int64_t vectors, int32_t registers, int32_t most_rows, bool divisors_only, int32_t *out_mr,

@@ -17,12 +17,24 @@ typedef struct tn__slot {
 
 typedef enum tn__step_kind { TN__STEP_KERNEL, TN__STEP_CALL, TN__STEP_COPY } tn__step_kind;
 
+/* One kernel of a launch. */
+typedef struct tn__stage {
+    uint32_t kernel;  /* index into kernels */
+    uint32_t node;    /* that names it in profiles; TN__NO_NODE: a change of layout */
+    uint32_t n_slots;
+    uint32_t *slots;  /* arena: one per kernel buffer */
+    int64_t inner;    /* grid steps of the kernel for one step of the launch */
+} tn__stage;
+
+/* A KERNEL step is a launch: for every o in [0, outer), in parallel, each stage runs its grid steps [o * inner, (o + 1) * inner). */
 typedef struct tn__step {
     tn__step_kind kind;
-    uint32_t kernel;     /* KERNEL: index into kernels */
-    uint32_t node;       /* CALL: node of the program's graph; KERNEL: the node that names it in profiles */
-    uint32_t n_slots;
-    uint32_t *slots;     /* arena. KERNEL: one per kernel buffer; CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst */
+    uint32_t node;       /* CALL: node of the program's graph */
+    uint32_t n_slots;    /* CALL, COPY */
+    uint32_t *slots;     /* arena. CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst */
+    uint32_t n_stages;   /* KERNEL */
+    tn__stage *stages;   /* arena */
+    int64_t outer, grain; /* KERNEL; grain: steps of the launch worth a thread's while */
 } tn__step;
 
 typedef struct tn__kprogram {

@@ -63,14 +63,28 @@ static void workspace_give(cpu_artefact *c, workspace *w) {
 }
 
 typedef struct launch {
-    tn__kernel_fn function;
-    void *const *buffers;
+    const tn__step *step;
+    const tn__code *code;
+    void *const *addresses; /* by slot */
 } launch;
 
 static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
     (void)worker;
     const launch *l = self;
-    l->function(l->buffers, begin, end);
+    const tn__step *s = l->step;
+    void *buffers[TN__K_BUFFERS];
+    if (s->n_stages == 1) { /* one call for the whole slice */
+        const tn__stage *g = s->stages;
+        for (uint32_t b = 0; b < g->n_slots; b++) buffers[b] = l->addresses[g->slots[b]];
+        tn__code_get(l->code, g->kernel)(buffers, begin * g->inner, end * g->inner);
+        return;
+    }
+    for (int64_t o = begin; o < end; o++)
+        for (uint32_t i = 0; i < s->n_stages; i++) {
+            const tn__stage *g = &s->stages[i];
+            for (uint32_t b = 0; b < g->n_slots; b++) buffers[b] = l->addresses[g->slots[b]];
+            tn__code_get(l->code, g->kernel)(buffers, o * g->inner, (o + 1) * g->inner);
+        }
 }
 
 static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addresses) {
@@ -101,12 +115,9 @@ static tn_error *run_steps(const cpu_artefact *c, void **addresses) {
     for (size_t i = 0; i < p->steps.count; i++) {
         const tn__step *s = &p->steps.data[i];
         if (s->kind == TN__STEP_KERNEL) {
-            const tn__kernel *k = p->kernels.data[s->kernel];
-            void *buffers[TN__K_BUFFERS];
-            for (uint32_t b = 0; b < s->n_slots; b++) buffers[b] = addresses[s->slots[b]];
-            launch l = {tn__code_get(c->code, s->kernel), buffers};
-            if (k->grid <= k->grain) l.function(buffers, 0, k->grid);
-            else tn__pool_run(c->pool, launch_body, &l, k->grid, k->grain);
+            launch l = {s, c->code, addresses};
+            if (s->outer <= s->grain) launch_body(&l, 0, s->outer, 0);
+            else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
         } else if (s->kind == TN__STEP_CALL) {
             TN__TRY(run_call(c, s, addresses));
         } else if (p->slots.data[s->slots[0]].bytes) {
@@ -181,7 +192,7 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     if (c->code && tn__code_from_cache(c->code)) s->from_cache += (uint32_t)c->program->kernels.count;
     s->flops += (uint64_t)c->program->flops;
     for (size_t i = 0; i < c->program->steps.count; i++) {
-        s->n_kernels += c->program->steps.data[i].kind == TN__STEP_KERNEL;
+        s->n_kernels += c->program->steps.data[i].n_stages;
         s->n_calls += c->program->steps.data[i].kind == TN__STEP_CALL;
     }
 }

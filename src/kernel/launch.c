@@ -1,0 +1,59 @@
+/* From kernels in order to launches: the schedules that the walk left open, grids, and the lifetimes of slots. */
+#include "kernel/lower.h"
+#include "kernel/schedule.h"
+
+#include <stdio.h>
+
+/* A launch of one kernel. */
+static tn_error *push_single(tn__lower *l, tn__step s) {
+    tn__kernel *k = l->p->kernels.data[s.stages[0].kernel];
+    tn__kernel_finish(k);
+    s.stages[0].inner = 1;
+    s.outer = k->grid;
+    s.grain = TN__WORK_A_THREAD / k->work + 1;
+    return TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
+}
+
+/* Schedules an elementwise kernel alone; what fills no vector becomes a second launch. */
+static tn_error *push_elementwise(tn__lower *l, tn__step s) {
+    tn__kernel *k = l->p->kernels.data[s.stages[0].kernel], *tail = tn__alloc_zero(l->a, sizeof *tail);
+    if (!tail) return tn__error_oom();
+    tn__schedule_elementwise(k, l->w, tail);
+    tn_error *e = push_single(l, s);
+    if (e || !tail->n_dims) return tn__free(l->a, tail, sizeof *tail), e;
+    snprintf(tail->name + strlen(tail->name), sizeof tail->name - strlen(tail->name), "_tail");
+    if (!TN__PUSH(l->a, &l->p->kernels, tail)) return tn__free(l->a, tail, sizeof *tail), tn__error_oom();
+    s.stages = tn__arena_copy(&l->p->arena, s.stages, sizeof *s.stages);
+    if (!s.stages) return tn__error_oom();
+    s.stages[0].kernel = (uint32_t)l->p->kernels.count - 1;
+    return push_single(l, s);
+}
+
+static void touch(tn__kprogram *p, const uint32_t *slots, uint32_t n, int32_t now) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (slots[i] == TN__NO_SLOT) continue;
+        tn__slot *s = &p->slots.data[slots[i]];
+        if (s->first < 0) s->first = now;
+        s->last = now;
+    }
+}
+
+tn_error *tn__lower_schedule(tn__lower *l) {
+    tn__kprogram *p = l->p;
+    size_t n = p->steps.count, capacity = p->steps.capacity;
+    tn__step *old = p->steps.data;
+    tn_error *e = NULL;
+    p->steps.data = NULL, p->steps.count = p->steps.capacity = 0;
+    for (size_t i = 0; !e && i < n; i++) {
+        if (old[i].kind != TN__STEP_KERNEL) e = TN__PUSH(l->a, &p->steps, old[i]) ? NULL : tn__error_oom();
+        else if (p->kernels.data[old[i].stages[0].kernel]->lanes == 0) e = push_elementwise(l, old[i]);
+        else e = push_single(l, old[i]);
+    }
+    tn__free(l->a, old, capacity * sizeof *old);
+    for (size_t i = 0; !e && i < p->steps.count; i++) {
+        const tn__step *s = &p->steps.data[i];
+        touch(p, s->slots, s->n_slots, (int32_t)i);
+        for (uint32_t k = 0; k < s->n_stages; k++) touch(p, s->stages[k].slots, s->stages[k].n_slots, (int32_t)i);
+    }
+    return e;
+}
