@@ -1,5 +1,6 @@
 /* Lowering: layouts, groups, and the walk over the graph that turns groups into kernels and the rest into calls. */
 #include "kernel/lower.h"
+#include "kernel/pack.h"
 #include "kernel/schedule.h"
 
 #include <stdio.h>
@@ -36,25 +37,6 @@ tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot) {
     }
     *out_slot = *slot;
     return NULL;
-}
-
-/* A constant with its axis padded and blocked: [..., ceil(c/w), rest..., w], pad lanes zero. */
-static tn_error *pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot) {
-    int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w, blocks = tn__ceil_div(c, w);
-    size_t item = tn_dtype_bits(t->dtype) / 8;
-    for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
-    for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
-    int64_t dims[4] = {outer, blocks, inner, w};
-    tn_tensor *packed;
-    TN__TRY(tn_tensor_create(l->c, t->dtype, 4, dims, &packed));
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t k = 0; k < c; k++)
-            for (int64_t i = 0; i < inner; i++)
-                memcpy((char *)packed->data + (size_t)(((o * blocks + k / w) * inner + i) * w + k % w) * item,
-                       (const char *)t->data + (size_t)((o * c + k) * inner + i) * item, item);
-    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
-    tn_tensor_release(packed);
-    return e;
 }
 
 /* A copy kernel of dims (n, channel block, ...) between the layouts; the caller sets the schedule. */
@@ -125,7 +107,7 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
     uint32_t *slot = block ? &lv->blocked : &lv->plain;
     *out_slot = *slot;
     const tn_tensor *constant = tn__constant_of(l->g, v);
-    if (constant && block) return pack_blocked(l, constant, axis, out_slot); /* the axis may differ between users: not kept */
+    if (constant && block) return tn__pack_blocked(l, constant, axis, out_slot); /* the axis may differ between users: not kept */
     if (*slot != TN__NO_SLOT) return NULL;
     if (constant) {
         TN__TRY(tn__lower_constant_slot(l, (tn_tensor *)constant, out_slot));

@@ -1,5 +1,6 @@
 /* Convolution and pooling on channel-blocked data. */
 #include "kernel/lower.h"
+#include "kernel/pack.h"
 #include "kernel/schedule.h"
 #include "op/conv/window.h"
 
@@ -149,27 +150,6 @@ bool tn__lower_partly_broadcast(const tn__lower *l, uint32_t root, int32_t from_
     return false;
 }
 
-/* Weights [oc][ic][taps] -> [oc tile][ic block][taps][ic lane][nv][w], zeros where there is nothing. in_block 1: plain input. */
-static tn_error *pack_weights(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, bool interleave,
-                              uint32_t *out_slot) {
-    int64_t oc = t->dims[0], ic = t->dims[1], w = l->w, icb = tn__ceil_div(ic, in_block), ocb = tn__ceil_div(oc, w);
-    if (!interleave) nv = 1;
-    int64_t dims[1] = {tn__ceil_div(ocb, nv) * nv * w * icb * taps * in_block};
-    tn_tensor *packed;
-    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, 1, dims, &packed));
-    const float *src = t->data;
-    float *dst = packed->data;
-    for (int64_t o = 0; o < oc; o++) {
-        int64_t tile = o / (nv * w), lane = o % (nv * w);
-        for (int64_t i = 0; i < ic; i++)
-            for (int64_t k = 0; k < taps; k++)
-                dst[(((tile * icb + i / in_block) * taps + k) * in_block + i % in_block) * nv * w + lane] = src[(o * ic + i) * taps + k];
-    }
-    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
-    tn_tensor_release(packed);
-    return e;
-}
-
 /* Spatial output dims and window taps: dims[] and taps[] are the kernel dims per window axis; strides of the input at `scale` elements a
  * pixel go into in_map. */
 static void add_window(tn__build *b, const tn__window *w, const int32_t *dims, const int32_t *taps, int64_t scale, tn__kmap *in_map) {
@@ -254,22 +234,14 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     if (in >= 0 && wants_guard(&w)) add_guard(k, in, &w, dims[last], taps[last], 0);
     const tn_tensor *weights = tn__constant_of(g, kv);
     tn__kmap wm = {0};
-    if (!e && depthwise) { /* [c][1][taps] -> [cb][taps][w] */
-        tn_tensor *packed;
-        e = tn_tensor_create(l->c, TN_DTYPE_f32, 1, (int64_t[]){ocb * taps_all * l->w}, &packed);
-        if (!e) {
-            for (int64_t ch = 0; ch < x->dims[1]; ch++)
-                for (int64_t t = 0; t < taps_all; t++)
-                    ((float *)packed->data)[(ch / l->w * taps_all + t) * l->w + ch % l->w] = ((const float *)weights->data)[ch * taps_all + t];
-            e = tn__lower_constant_slot(l, packed, &slot);
-            tn_tensor_release(packed);
-        }
+    if (!e && depthwise) {
+        e = tn__pack_depthwise(l, weights, taps_all, &slot);
         wm.stride[d_jt] = taps_all * l->w;
         wm.stride[d_lane] = 1;
         int64_t s = l->w;
         for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];
     } else if (!e) {
-        e = pack_weights(l, weights, taps_all, in_block ? in_block : 1, nv, interleave, &slot);
+        e = tn__pack_conv(l, weights, taps_all, in_block ? in_block : 1, interleave ? nv : 1, &slot);
         int64_t row = interleave ? (int64_t)nv * l->w : l->w, s = row * (in_block ? in_block : 1);
         if (d_ici >= 0) wm.stride[d_ici] = row;
         for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];

@@ -1,24 +1,11 @@
 /* Matrix products and reductions on row-major data. */
 #include "kernel/lower.h"
+#include "kernel/pack.h"
 #include "kernel/schedule.h"
 
 static void begin(tn__build *b, tn__lower *l, tn__kernel *k, uint32_t root, const tn__type *out) {
     *b = (tn__build){.l = l, .k = k, .root = root, .rank = out->rank};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b->axis_of_dim[d] = -1, b->mul_of_dim[d] = 1;
-}
-
-/* B [k][n] (element strides sk, sn) -> [tile][k][nv * w], zeros beyond n. */
-static tn_error *pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
-    int64_t row = (int64_t)nv * l->w, tiles = tn__ceil_div(n, row), dims[1] = {tiles * kk * row};
-    tn_tensor *packed;
-    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, 1, dims, &packed));
-    const float *src = t->data;
-    float *dst = packed->data;
-    for (int64_t i = 0; i < kk; i++)
-        for (int64_t j = 0; j < n; j++) dst[(j / row * kk + i) * row + j % row] = src[i * sk + j * sn];
-    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
-    tn_tensor_release(packed);
-    return e;
 }
 
 tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
@@ -86,7 +73,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &am_map), right = -1;
     if (!e && weights) {
         int32_t wide = interleave ? nv : 1;
-        e = pack_right(l, weights, kk, cols, bk, bn, wide, &slot);
+        e = tn__pack_right(l, weights, kk, cols, bk, bn, wide, &slot);
         bm.stride[d_k] = wide * w;
         bm.stride[interleave ? d_jt : d_j] = kk * wide * w;
         if (interleave) bm.stride[d_j] = w;

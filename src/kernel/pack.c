@@ -1,0 +1,70 @@
+/* Packing of constants: one loop over the packed form for every layout. */
+#include "kernel/pack.h"
+
+static void copy_element(char *dst, const char *src, size_t item) {
+    switch (item) {
+    case 1: memcpy(dst, src, 1); break;
+    case 2: memcpy(dst, src, 2); break;
+    case 4: memcpy(dst, src, 4); break;
+    default: memcpy(dst, src, 8);
+    }
+}
+
+/* Dims from d on, of the part at `dst` (elements left: `rest`), with the source's indices so far in `at`. */
+static void pack_dims(const tn__pack *p, int32_t d, int64_t rest, const int64_t *at, const char *src, char *dst, size_t item) {
+    if (d == p->n_dims) {
+        int64_t from = 0;
+        for (int32_t x = 0; x < p->n_axes; x++) {
+            if (at[x] >= p->axes[x].extent) return;
+            from += at[x] * p->axes[x].stride;
+        }
+        copy_element(dst, src + (size_t)from * item, item);
+        return;
+    }
+    int64_t index[TN__PACK_AXES];
+    memcpy(index, at, sizeof index);
+    rest /= p->dims[d].count;
+    for (int64_t i = 0; i < p->dims[d].count; i++) {
+        pack_dims(p, d + 1, rest, index, src, dst + (size_t)(i * rest) * item, item);
+        index[p->dims[d].axis] += p->dims[d].step;
+    }
+}
+
+tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot) {
+    int64_t elements = 1, start[TN__PACK_AXES] = {0};
+    for (int32_t d = 0; d < p->n_dims; d++)
+        if (!tn__mul_i64(elements, p->dims[d].count, &elements)) return TN__FAIL(l->a, LIMIT_EXCEEDED, "a packed constant is too large");
+    tn_tensor *packed;
+    TN__TRY(tn_tensor_create(l->c, t->dtype, 1, &elements, &packed));
+    if (elements) pack_dims(p, 0, elements, start, t->data, packed->data, tn_dtype_bits(t->dtype) / 8);
+    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
+    tn_tensor_release(packed);
+    return e;
+}
+
+tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot) {
+    int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w;
+    for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
+    for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
+    tn__pack p = {3, 4, {{outer, c * inner}, {c, inner}, {inner, 1}}, {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}};
+    return tn__pack_slot(l, t, &p, out_slot);
+}
+
+tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot) {
+    int64_t oc = t->dims[0], ic = t->dims[1], row = (int64_t)nv * l->w, icb = tn__ceil_div(ic, in_block);
+    tn__pack p = {3, 5, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
+                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}};
+    return tn__pack_slot(l, t, &p, out_slot);
+}
+
+tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot) {
+    int64_t c = t->dims[0], w = l->w;
+    tn__pack p = {2, 3, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}};
+    return tn__pack_slot(l, t, &p, out_slot);
+}
+
+tn_error *tn__pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
+    int64_t row = (int64_t)nv * l->w;
+    tn__pack p = {2, 3, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}};
+    return tn__pack_slot(l, t, &p, out_slot);
+}

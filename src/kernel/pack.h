@@ -1,0 +1,32 @@
+/* Constants in the form that kernels read: blocked, transposed, padded with zeros. */
+#ifndef TN_KERNEL_PACK_H
+#define TN_KERNEL_PACK_H
+#include "kernel/lower.h"
+
+enum { TN__PACK_AXES = 4, TN__PACK_DIMS = 6 };
+
+/* The packed form is dense over `dims`, outermost first. Dim d walks source axis `axis` in steps of `step` elements of that axis; the
+ * index along an axis is the sum over its dims, and where it reaches the axis' extent there is a zero. */
+typedef struct tn__pack {
+    int32_t n_axes, n_dims;
+    struct {
+        int64_t extent, stride; /* of the source, in elements */
+    } axes[TN__PACK_AXES];
+    struct {
+        int32_t axis;
+        int64_t count, step;
+    } dims[TN__PACK_DIMS];
+} tn__pack;
+
+/* A constant slot with `t` packed. Elements of 1, 2, 4 or 8 bytes. */
+tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot);
+
+/* [outer][c][inner] -> [outer][c / w][inner][w], c the given axis. */
+tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot);
+/* Weights [oc][ic][taps] -> [oc / (nv w)][ic / in_block][taps][in_block][nv w]. */
+tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
+/* Weights [c][1][taps] -> [c / w][taps][w]. */
+tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot);
+/* Right operand of kk rows and n columns, sk and sn elements apart -> [n / (nv w)][kk][nv w]. */
+tn_error *tn__pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot);
+#endif
