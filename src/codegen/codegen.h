@@ -12,6 +12,7 @@ typedef struct tn__target {
     char features[4096];
     int32_t lanes;     /* 32-bit lanes of the widest vector */
     int32_t registers; /* vector registers */
+    bool half;         /* converts between f16 and f32 */
 } tn__target;
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
 

@@ -160,10 +160,7 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
     tn_dtype d = k->buffer_dtype[k->out_buffer];
     LLVMValueRef offset = tn__emit_offset(e, &k->out_map, i, j);
     if (e->lane >= 0) value = tn__emit_splat(e, value);
-    LLVMTypeRef memory = tn__emit_scalar_type(e, d, true);
-    if (tn__emit_is_vector(value)) memory = tn__emit_lanes_of(e, memory);
-    if (d == TN_DTYPE_bool) value = LLVMBuildZExt(e->b, value, memory, "");
-    else if (tn_dtype_bits(d) < 32) value = LLVMBuildTrunc(e->b, value, memory, "");
+    value = tn__emit_to_memory(e, d, value);
     if (e->lane < 0) {
         LLVMBuildStore(e->b, value, tn__emit_pointer(e, k->out_buffer, offset));
         return;
@@ -194,7 +191,7 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
 static bool stores_turned(const emitter *e) {
     const tn__kernel *k = e->k;
     return k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
-           k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && tn_dtype_bits(k->buffer_dtype[k->out_buffer]) >= 32;
+           k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
 }
 
 /* Square transposition by log2(lanes) rounds of exchanging halves of ever smaller blocks. */
@@ -217,10 +214,11 @@ static void emit_turned(emitter *e) {
             v[i + step] = LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(mask[1], (unsigned)w), "");
         }
     }
+    tn_dtype d = k->buffer_dtype[k->out_buffer];
     LLVMValueRef first = tn__emit_offset(e, &k->out_map, 0, 0);
     for (int32_t l = 0; l < w; l++) {
         LLVMValueRef at = LLVMBuildAdd(e->b, first, tn__emit_c64(e, l * k->out_map.stride[e->lane]), "");
-        LLVMSetAlignment(LLVMBuildStore(e->b, v[l], tn__emit_pointer(e, k->out_buffer, at)), tn_dtype_bits(k->buffer_dtype[k->out_buffer]) / 8);
+        LLVMSetAlignment(LLVMBuildStore(e->b, tn__emit_to_memory(e, d, v[l]), tn__emit_pointer(e, k->out_buffer, at)), tn_dtype_bits(d) / 8);
     }
 }
 
@@ -378,6 +376,7 @@ void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__k
     emitter *e = calloc(1, sizeof *e); /* code generation memory is LLVM's, from malloc, like all of it here */
     e->cache = calloc((size_t)k->n_exprs, sizeof *e->cache);
     e->k = k;
+    e->half = target->half;
     e->b = LLVMCreateBuilderInContext(context);
     e->ir = (tn__ir){context, module, e->b};
     e->i1 = LLVMInt1TypeInContext(context);

@@ -21,4 +21,7 @@ LLVMValueRef tn__ir_exp(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_log(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_tanh(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_erf(tn__ir *ir, LLVMValueRef x);
+/* The 16 bits of an f16 or bf16 as f32, and back with rounding to nearest even; `native`: the target converts f16 itself. */
+LLVMValueRef tn__ir_widen(tn__ir *ir, tn_dtype from, bool native, LLVMValueRef x);
+LLVMValueRef tn__ir_narrow(tn__ir *ir, tn_dtype to, bool native, LLVMValueRef x);
 #endif

@@ -10,7 +10,9 @@ LLVMTypeRef tn__emit_scalar_type(emitter *e, tn_dtype d, bool memory) {
     case TN_DTYPE_i8:
     case TN_DTYPE_u8: return e->i8; /* in memory only */
     case TN_DTYPE_i16:
-    case TN_DTYPE_u16: return LLVMInt16TypeInContext(e->ir.context);
+    case TN_DTYPE_u16:
+    case TN_DTYPE_f16:
+    case TN_DTYPE_bf16: return LLVMInt16TypeInContext(e->ir.context);
     default: return LLVMFloatTypeInContext(e->ir.context);
     }
 }
@@ -120,8 +122,25 @@ static LLVMValueRef from_memory(emitter *e, tn_dtype d, LLVMValueRef x) {
     case TN_DTYPE_i16: return LLVMBuildSExt(e->b, x, wide, "");
     case TN_DTYPE_u8:
     case TN_DTYPE_u16: return LLVMBuildZExt(e->b, x, wide, "");
+    case TN_DTYPE_f16:
+    case TN_DTYPE_bf16: return tn__ir_widen(&e->ir, d, e->half, x);
     default: return x;
     }
+}
+
+LLVMValueRef tn__emit_to_memory(emitter *e, tn_dtype d, LLVMValueRef x) {
+    LLVMTypeRef t = tn__emit_scalar_type(e, d, true);
+    if (tn__emit_is_vector(x)) t = tn__emit_lanes_of(e, t);
+    if (d == TN_DTYPE_f16 || d == TN_DTYPE_bf16) return tn__ir_narrow(&e->ir, d, e->half, x);
+    if (d == TN_DTYPE_bool) return LLVMBuildZExt(e->b, x, t, "");
+    return tn_dtype_bits(d) < 32 ? LLVMBuildTrunc(e->b, x, t, "") : x;
+}
+
+/* What a load yields where a guard fails, in the form of the memory. */
+static LLVMValueRef fill(emitter *e, tn_dtype d, LLVMTypeRef t, double value) {
+    if (d == TN_DTYPE_f16) value = tn__f32_to_f16((float)value);
+    if (d == TN_DTYPE_bf16) value = tn__f32_to_bf16((float)value);
+    return tn__ir_const_like(&e->ir, LLVMGetUndef(t), value);
 }
 
 static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
@@ -142,14 +161,14 @@ static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t
     if (!step && !lane_guard) { /* one element for all lanes */
         if (scalar_guard) offset = LLVMBuildSelect(e->b, scalar_guard, offset, tn__emit_c64(e, 0), "");
         LLVMValueRef v = LLVMBuildLoad2(e->b, st, tn__emit_pointer(e, x->buffer, offset), "");
-        if (scalar_guard) v = LLVMBuildSelect(e->b, scalar_guard, v, tn__ir_const_like(&e->ir, v, x->value), "");
+        if (scalar_guard) v = LLVMBuildSelect(e->b, scalar_guard, v, fill(e, d, st, x->value), "");
         return from_memory(e, d, v);
     }
     LLVMValueRef mask = tn__emit_tail_mask(e, j);
     if (lane_guard) mask = mask ? LLVMBuildAnd(e->b, mask, lane_guard, "") : lane_guard;
     if (scalar_guard) mask = mask ? LLVMBuildAnd(e->b, mask, tn__emit_splat(e, scalar_guard), "") : tn__emit_splat(e, scalar_guard);
     LLVMTypeRef vt = tn__emit_lanes_of(e, st);
-    LLVMValueRef other = tn__ir_const_like(&e->ir, LLVMGetUndef(vt), x->value);
+    LLVMValueRef other = fill(e, d, vt, x->value);
     if (step == 1) {
         LLVMValueRef p = tn__emit_pointer(e, x->buffer, offset);
         if (mask) return from_memory(e, d, masked_load(e, vt, p, mask, other));
@@ -234,6 +253,8 @@ static LLVMValueRef emit_op(emitter *e, const tn__kexpr *x, int32_t i, int32_t j
     case TN__KX_NOT: return LLVMBuildNot(b, a[0], "");
     case TN__KX_SELECT: return LLVMBuildSelect(b, a[0], a[1], a[2], "");
     case TN__KX_CAST: return emit_cast(e, x->dtype, from, a[0]);
+    case TN__KX_TO_F16: return tn__ir_widen(&e->ir, TN_DTYPE_f16, e->half, tn__ir_narrow(&e->ir, TN_DTYPE_f16, e->half, a[0]));
+    case TN__KX_TO_BF16: return tn__ir_widen(&e->ir, TN_DTYPE_bf16, e->half, tn__ir_narrow(&e->ir, TN_DTYPE_bf16, e->half, a[0]));
     default: return tn__emit_binary(e, x->op, f, a[0], a[1]);
     }
 }

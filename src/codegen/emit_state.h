@@ -11,6 +11,7 @@ typedef struct emitter {
     const tn__kernel *k;
     LLVMValueRef function, bases[TN__K_BUFFERS];
     LLVMTypeRef i1, i8, i64;
+    bool half;                          /* the target converts f16 */
     int32_t lane;                       /* lane dim, -1 scalar */
     LLVMValueRef index[TN__K_DIMS];     /* NULL: 0 (or the lane dim) */
     int64_t fixed[TN__K_DIMS];          /* the index where known at compile time, else -1 */
@@ -34,6 +35,8 @@ LLVMValueRef tn__emit_lane_numbers(emitter *e, int64_t stride);
 LLVMValueRef tn__emit_tail_mask(emitter *e, int32_t j);
 LLVMValueRef tn__emit_pointer(emitter *e, int32_t buffer, LLVMValueRef offset);
 LLVMValueRef tn__emit_all_lanes(emitter *e);
+/* A value of an expression as it lies in memory as d. */
+LLVMValueRef tn__emit_to_memory(emitter *e, tn_dtype d, LLVMValueRef x);
 LLVMValueRef tn__emit_binary(emitter *e, tn__kop op, bool f, LLVMValueRef a, LLVMValueRef c);
 LLVMValueRef tn__emit_expr(emitter *e, int32_t at, int32_t i, int32_t j);
 void tn__emit_clear_cache(emitter *e);

@@ -25,6 +25,8 @@ tn_dtype tn__kernel_compute_dtype(tn_dtype d) {
     case TN_DTYPE_i64:
     case TN_DTYPE_i32:
     case TN_DTYPE_bool: return d;
+    case TN_DTYPE_f16:
+    case TN_DTYPE_bf16: return TN_DTYPE_f32; /* rounded by stores */
     case TN_DTYPE_i8:
     case TN_DTYPE_u8:
     case TN_DTYPE_i16:

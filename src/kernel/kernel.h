@@ -25,7 +25,8 @@ typedef enum tn__kop {
     TN__KX_LOAD, TN__KX_CONST, TN__KX_RED, /* RED: the reduced value */
     TN__KX_ADD, TN__KX_SUB, TN__KX_MUL, TN__KX_DIV, TN__KX_MAX, TN__KX_MIN,
     TN__KX_NEG, TN__KX_ABS, TN__KX_SQRT, TN__KX_FLOOR, TN__KX_CEIL, TN__KX_ROUND, TN__KX_EXP, TN__KX_LOG, TN__KX_TANH, TN__KX_ERF,
-    TN__KX_EQ, TN__KX_LT, TN__KX_LE, TN__KX_AND, TN__KX_OR, TN__KX_XOR, TN__KX_NOT, TN__KX_SELECT, TN__KX_CAST
+    TN__KX_EQ, TN__KX_LT, TN__KX_LE, TN__KX_AND, TN__KX_OR, TN__KX_XOR, TN__KX_NOT, TN__KX_SELECT, TN__KX_CAST,
+    TN__KX_TO_F16, TN__KX_TO_BF16 /* f32 rounded to what that type holds */
 } tn__kop;
 
 typedef struct tn__kguard {
@@ -86,6 +87,9 @@ int32_t tn__kx_const(tn__kernel *k, tn_dtype dtype, double value);
 int32_t tn__kx_load(tn__kernel *k, int32_t buffer, const tn__kmap *map);
 /* The dtype an element of storage type d has in expressions; NONE when kernels cannot hold it. */
 tn_dtype tn__kernel_compute_dtype(tn_dtype d);
+static inline bool tn__kernel_as_f32(tn_dtype d) { return tn__kernel_compute_dtype(d) == TN_DTYPE_f32; } /* f32, f16, bf16 */
+/* The dtype as which copies move elements of d: the bits, without a conversion. */
+static inline tn_dtype tn__kernel_copy_dtype(tn_dtype d) { return d == TN_DTYPE_f16 || d == TN_DTYPE_bf16 ? TN_DTYPE_u16 : d; }
 /* Sets grid and work from the dims and the schedule. */
 void tn__kernel_finish(tn__kernel *k);
 /* Scalar steps that are a few microseconds: less is not worth waking a thread. */

@@ -45,7 +45,7 @@ static tn__kernel *reorder_kernel(tn__lower *l, const char *stem, tn_dtype dtype
     tn__kernel *k = tn__lower_kernel(l, stem, TN__NO_NODE);
     if (!k) return NULL;
     k->n_buffers = 2;
-    k->buffer_dtype[0] = k->buffer_dtype[1] = dtype;
+    k->buffer_dtype[0] = k->buffer_dtype[1] = tn__kernel_copy_dtype(dtype);
     k->out_buffer = 1;
     k->lanes = l->w;
     k->n_dims = k->n_spatial = n_dims;
@@ -191,7 +191,7 @@ static bool unsafe_on_padding(tn__op op) {
 static int32_t layout_of(tn__lower *l, const tn__node *n) {
     const tn__type *t = &l->g->values.data[n->first_out].type;
     bool eight = t->dtype == TN_DTYPE_u8 || t->dtype == TN_DTYPE_i8;
-    if (t->rank < 3 || (t->dtype != TN_DTYPE_f32 && !eight)) return 0;
+    if (t->rank < 3 || (!tn__kernel_as_f32(t->dtype) && !eight)) return 0;
     if (n->op == TN_OP_conv || is_window_op(n->op)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
     if (!l->layout) return 0;
     if (tn__lower_elementwise_ok(l->g, n)) {
@@ -204,7 +204,7 @@ static int32_t layout_of(tn__lower *l, const tn__node *n) {
             if (l->values[v.id].block) {
                 if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;
                 any = true;
-            } else if (x->dtype != TN_DTYPE_f32 && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
+            } else if (!tn__kernel_as_f32(x->dtype) && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
             else if (x->rank + 1 >= t->rank && x->rank >= 1 && t->rank - x->rank <= 1 && x->dims[1 - (t->rank - x->rank)] != 1 &&
                      x->rank != t->rank)
                 return 0; /* a run-time [c, 1, 1]: no blocked form */

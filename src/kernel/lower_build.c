@@ -38,7 +38,9 @@ static bool composite(tn__op op) {
 }
 
 /* Narrow integers only pass through quantisation: their arithmetic would have to wrap. */
-static bool arithmetic_dtype(tn_dtype d) { return tn__kernel_compute_dtype(d) == d; }
+static bool arithmetic_dtype(tn_dtype d) { return tn__kernel_compute_dtype(d) == d || tn__kernel_as_f32(d); }
+
+static bool half(tn_dtype d) { return d == TN_DTYPE_f16 || d == TN_DTYPE_bf16; }
 
 static bool eight_bits(tn_dtype d) { return d == TN_DTYPE_u8 || d == TN_DTYPE_i8; }
 
@@ -68,15 +70,16 @@ bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n) {
             continue;
         }
         const tn__type *t = tn__type_of(g, v);
-        bool f = t->dtype == TN_DTYPE_f32 || t->dtype == TN_DTYPE_f64;
+        bool f = tn__kernel_as_f32(t->dtype) || t->dtype == TN_DTYPE_f64;
         if (!arithmetic_dtype(t->dtype)) return false;
         if (s >= 0 && simple_ops[s].floats_only && !f) return false;
-        if (s >= 0 && simple_ops[s].kop >= TN__KX_EXP && simple_ops[s].kop <= TN__KX_ERF && t->dtype != TN_DTYPE_f32) return false;
-        if (composite(n->op) && t->dtype != TN_DTYPE_f32) return false;
+        if (s >= 0 && simple_ops[s].kop >= TN__KX_EXP && simple_ops[s].kop <= TN__KX_ERF && !tn__kernel_as_f32(t->dtype)) return false;
+        if (composite(n->op) && !tn__kernel_as_f32(t->dtype)) return false;
     }
     if (n->op == TN_OP_cast && out->dtype != TN_DTYPE_f32 && out->dtype != TN_DTYPE_f64 && out->dtype != TN_DTYPE_bool) {
         tn_dtype from = tn__type_of(g, tn__in(g, n, 0))->dtype;
-        if (from == TN_DTYPE_f64) return false;
+        if (from == TN_DTYPE_f64) return false; /* to f16 over f32 it would be rounded twice */
+        if (out->dtype == TN_DTYPE_bf16 && (from == TN_DTYPE_i32 || from == TN_DTYPE_i64)) return false; /* the same */
     }
     if (n->op == TN_OP_pow) {
         const tn_tensor *e = tn__constant_of(g, tn__in(g, n, 1));
@@ -128,8 +131,8 @@ static void map_of(const tn__build *b, const tn__type *t, int32_t block, tn__kma
 static int32_t load_value(tn__build *b, tn_value v, tn_error **e) {
     const tn__type *t = tn__type_of(b->l->g, v);
     const tn_tensor *c = tn__constant_of(b->l->g, v);
-    if (c && c->elements == 1 && (c->dtype == TN_DTYPE_f32 || c->dtype == TN_DTYPE_i32)) /* exact in a double */
-        return tn__kx_const(b->k, c->dtype, tn__load_f64(c->dtype, c->data, 0));
+    if (c && c->elements == 1 && (tn__kernel_as_f32(c->dtype) || c->dtype == TN_DTYPE_i32)) /* exact in a double */
+        return tn__kx_const(b->k, tn__kernel_compute_dtype(c->dtype), tn__load_f64(c->dtype, c->data, 0));
     int32_t shift = b->rank - t->rank, block = 0;
     if (b->block && 1 - shift >= 0 && t->dims[1 - shift] != 1) block = b->block;
     uint32_t slot;
@@ -239,7 +242,7 @@ static int32_t build_node(tn__build *b, const tn__node *n, tn_error **e) {
     const tn_graph *g = b->l->g;
     if (n->op == TN_OP_quantize_linear || n->op == TN_OP_dequantize_linear) return build_quantisation(b, n, e);
     int32_t in[3] = {-1, -1, -1};
-    tn_dtype out = g->values.data[n->first_out].type.dtype;
+    tn_dtype dtype = g->values.data[n->first_out].type.dtype, out = tn__kernel_compute_dtype(dtype);
     int s = simple_index(n->op);
     if (s >= 0 && (n->op == TN_OP_sum || n->op == TN_OP_max || n->op == TN_OP_min)) { /* any number of operands, left to right */
         int32_t acc = tn__build_expr(b, tn__in(g, n, 0), e);
@@ -261,7 +264,9 @@ static int32_t build_node(tn__build *b, const tn__node *n, tn_error **e) {
         in[0] = in[1];
         in[1] = t;
     }
-    return tn__kx(b->k, simple_ops[s].kop, out, in[0], in[1], in[2]);
+    int32_t x = tn__kx(b->k, simple_ops[s].kop, out, in[0], in[1], in[2]);
+    if (n->op != TN_OP_cast || !half(dtype)) return x;
+    return unary_f32(b, dtype == TN_DTYPE_f16 ? TN__KX_TO_F16 : TN__KX_TO_BF16, x); /* a cast that is asked for rounds */
 }
 
 int32_t tn__build_expr(tn__build *b, tn_value v, tn_error **e) {

@@ -57,7 +57,7 @@ static bool conv_ok(const tn__lower *l, const tn__node *n) {
     const tn__attrs_conv *at = n->attrs;
     const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *k = tn__type_of(g, tn__in(g, n, 1));
     tn_value bias = tn__in(g, n, 2);
-    if (x->dtype != TN_DTYPE_f32 || x->rank < 3 || x->rank > 5 || !tn__constant_of(g, tn__in(g, n, 1))) return false;
+    if (!tn__kernel_as_f32(x->dtype) || k->dtype != x->dtype || x->rank < 3 || x->rank > 5 || !tn__constant_of(g, tn__in(g, n, 1))) return false;
     if (bias.id && !tn__constant_of(g, bias)) return false;
     if (at->group != 1 && !(at->group == x->dims[1] && k->dims[0] == x->dims[1])) return false;
     tn__window w;
@@ -69,7 +69,7 @@ static bool conv_ok(const tn__lower *l, const tn__node *n) {
 
 static bool pool_ok(const tn__lower *l, const tn__node *n) {
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
-    if (n->n_out != 1 || x->dtype != TN_DTYPE_f32 || x->rank < 3 || x->rank > 5 || tn__type_elements(x) == 0) return false;
+    if (n->n_out != 1 || !tn__kernel_as_f32(x->dtype) || x->rank < 3 || x->rank > 5 || tn__type_elements(x) == 0) return false;
     tn__window w;
     tn_error *e = pool_window(l, n, &w);
     bool ok = !e && window_ok(&w);
@@ -84,14 +84,14 @@ static bool reduce_ok(const tn__lower *l, const tn__node *n) {
     }
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
     tn_value axes = tn__in(l->g, n, 1);
-    if (x->dtype != TN_DTYPE_f32 || tn__type_elements(x) == 0 || x->rank < 1 || x->rank > 7) return false;
+    if (!tn__kernel_as_f32(x->dtype) || tn__type_elements(x) == 0 || x->rank < 1 || x->rank > 7) return false;
     return !axes.id || tn__constant_of(l->g, axes);
 }
 
 static bool matmul_ok(const tn__lower *l, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__type *a = tn__type_of(g, tn__in(g, n, 0)), *b = tn__type_of(g, tn__in(g, n, 1));
-    if (a->dtype != TN_DTYPE_f32 || a->rank < 2 || b->rank < 2 || a->rank > 6 || b->rank > 6) return false;
+    if (!tn__kernel_as_f32(a->dtype) || b->dtype != a->dtype || a->rank < 2 || b->rank < 2 || a->rank > 6 || b->rank > 6) return false;
     return tn__type_elements(a) > 0 && tn__type_elements(b) > 0;
 }
 
@@ -229,7 +229,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     else map.stride[d_icb] = spatial_in * pixel;
     if (d_ici >= 0) map.stride[d_ici] = 1;
     add_window(&b, &w, dims, taps, pixel, &map);
-    int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+    int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
 
     if (in >= 0 && wants_guard(&w)) add_guard(k, in, &w, dims[last], taps[last], 0);
     const tn_tensor *weights = tn__constant_of(g, kv);
@@ -261,7 +261,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
         if (d_j >= 0) bm.stride[d_j] = l->w;
         bm.stride[d_lane] = 1;
         if (!e) {
-            int32_t bx = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &bm);
+            int32_t bx = tn__kx_load(k, tn__build_buffer(&b, slot, tn__type_of(g, bias)->dtype), &bm);
             b.memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b.memo_red, bx, -1);
         }
     }
@@ -333,7 +333,7 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     map.stride[d_cb] = spatial * l->w;
     map.stride[d_lane] = 1;
     add_window(&b, &w, dims, taps, l->w, &map);
-    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
     if (k->body >= 0 && wants_guard(&w)) add_guard(k, k->body, &w, dims[last], taps[last], average ? 0 : -INFINITY);
     k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);

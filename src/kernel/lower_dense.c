@@ -70,7 +70,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     am_map.stride[d_k] = ak;
     uint32_t slot;
     tn_error *e = tn__lower_get(l, av, 0, 0, &slot);
-    int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &am_map), right = -1;
+    int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, a->dtype), &am_map), right = -1;
     if (!e && weights) {
         int32_t wide = interleave ? nv : 1;
         e = tn__pack_right(l, weights, kk, cols, bk, bn, wide, &slot);
@@ -84,7 +84,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         bm.stride[d_j] = w * bn;
         bm.stride[d_lane] = bn;
     }
-    if (!e) right = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &bm);
+    if (!e) right = tn__kx_load(k, tn__build_buffer(&b, slot, weights ? TN_DTYPE_f32 : bt->dtype), &bm);
     k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
@@ -102,7 +102,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         }
         if (tall) cm.stride[d_m] = wide ? cols : 1;
         if (!e) {
-            int32_t x = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &cm);
+            int32_t x = tn__kx_load(k, tn__build_buffer(&b, slot, c->dtype), &cm);
             if (gemm && gemm->beta != 1) x = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->beta), -1);
             b.memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b.memo_red, x, -1);
         }
@@ -189,7 +189,7 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
     if (k->n_dims == k->n_spatial) tn__build_dim(&b, 1, -1, 1); /* nothing reduced */
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, 0, 0, &slot);
-    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &map);
+    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
     k->reduce = n->op == TN_OP_reduce_max ? TN__KX_MAX : n->op == TN_OP_reduce_min ? TN__KX_MIN : n->op == TN_OP_reduce_prod ? TN__KX_MUL : TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     if (n->op == TN_OP_reduce_mean)

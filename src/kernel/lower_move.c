@@ -9,7 +9,9 @@ static tn_error *copy(tn__lower *l, uint32_t node, tn_dtype dtype, uint32_t src,
     if (!k) return tn__error_oom();
     uint32_t slots[2] = {src, dst};
     k->n_buffers = 2;
-    k->buffer_dtype[0] = k->buffer_dtype[1] = dtype;
+    k->buffer_dtype[0] = k->buffer_dtype[1] = tn__kernel_copy_dtype(dtype);
+    if (dtype == TN_DTYPE_f16) fill = tn__f32_to_f16((float)fill);
+    if (dtype == TN_DTYPE_bf16) fill = tn__f32_to_bf16((float)fill);
     k->out_buffer = 1;
     for (int32_t i = 0; i < rank; i++) k->extent[i] = dims[i];
     k->n_dims = rank;

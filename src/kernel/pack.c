@@ -30,6 +30,22 @@ static void pack_dims(const tn__pack *p, int32_t d, int64_t rest, const int64_t 
     }
 }
 
+/* Replaces *t by a copy of f32. */
+static tn_error *widen(tn__lower *l, tn_tensor **t) {
+    const tn_tensor *from = *t;
+    const uint16_t *half = from->data;
+    tn_tensor *wide;
+    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, from->rank, from->dims, &wide));
+    float *to = wide->data;
+    if (from->dtype == TN_DTYPE_f16)
+        for (int64_t i = 0; i < from->elements; i++) to[i] = tn__f16_to_f32(half[i]);
+    else
+        for (int64_t i = 0; i < from->elements; i++) to[i] = tn__bf16_to_f32(half[i]);
+    tn_tensor_release(*t);
+    *t = wide;
+    return NULL;
+}
+
 tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot) {
     int64_t elements = 1, start[TN__PACK_AXES] = {0};
     for (int32_t d = 0; d < p->n_dims; d++)
@@ -37,7 +53,8 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
     tn_tensor *packed;
     TN__TRY(tn_tensor_create(l->c, t->dtype, 1, &elements, &packed));
     if (elements) pack_dims(p, 0, elements, start, t->data, packed->data, tn_dtype_bits(t->dtype) / 8);
-    tn_error *e = tn__lower_constant_slot(l, packed, out_slot);
+    tn_error *e = p->widen && packed->dtype != TN_DTYPE_f32 ? widen(l, &packed) : NULL;
+    if (!e) e = tn__lower_constant_slot(l, packed, out_slot);
     tn_tensor_release(packed);
     return e;
 }
@@ -46,25 +63,25 @@ tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint3
     int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w;
     for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
     for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
-    tn__pack p = {3, 4, {{outer, c * inner}, {c, inner}, {inner, 1}}, {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}};
+    tn__pack p = {3, 4, false, {{outer, c * inner}, {c, inner}, {inner, 1}}, {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
 tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot) {
     int64_t oc = t->dims[0], ic = t->dims[1], row = (int64_t)nv * l->w, icb = tn__ceil_div(ic, in_block);
-    tn__pack p = {3, 5, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
+    tn__pack p = {3, 5, true, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
                   {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
 tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot) {
     int64_t c = t->dims[0], w = l->w;
-    tn__pack p = {2, 3, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}};
+    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
 tn_error *tn__pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
     int64_t row = (int64_t)nv * l->w;
-    tn__pack p = {2, 3, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}};
+    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}};
     return tn__pack_slot(l, t, &p, out_slot);
 }

@@ -9,6 +9,7 @@ enum { TN__PACK_AXES = 4, TN__PACK_DIMS = 6 };
  * index along an axis is the sum over its dims, and where it reaches the axis' extent there is a zero. */
 typedef struct tn__pack {
     int32_t n_axes, n_dims;
+    bool widen; /* f16 and bf16 become f32 */
     struct {
         int64_t extent, stride; /* of the source, in elements */
     } axes[TN__PACK_AXES];
@@ -23,7 +24,8 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
 
 /* [outer][c][inner] -> [outer][c / w][inner][w], c the given axis. */
 tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot);
-/* Weights [oc][ic][taps] -> [oc / (nv w)][ic / in_block][taps][in_block][nv w]. */
+/* Weights and right operands of f16 and bf16 are packed as f32: the hot loop reads them again and again and should not convert them.
+ * Weights [oc][ic][taps] -> [oc / (nv w)][ic / in_block][taps][in_block][nv w]. */
 tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
 /* Weights [c][1][taps] -> [c / w][taps][w]. */
 tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot);
