@@ -94,8 +94,34 @@ static uint32_t encode(float_format f, double x) {
     return sign | (uint32_t)bits;
 }
 
-float tn__f16_to_f32(uint16_t h) { return (float)decode(format_f16, h); }
-uint16_t tn__f32_to_f16(float x) { return (uint16_t)encode(format_f16, x); }
+/* By bits: whole models are converted. The bias of the exponent is changed by a multiplication, which also makes subnormals right. */
+float tn__f16_to_f32(uint16_t h) {
+    uint32_t bits = (h & 0x7fffu) << 13, sign = (h & 0x8000u) << 16;
+    float x;
+    memcpy(&x, &bits, 4);
+    if (bits >= 0x0f800000) bits |= 0x7f800000; /* infinity, NaN */
+    else {
+        x *= 0x1p112f;
+        memcpy(&bits, &x, 4);
+    }
+    bits |= sign;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+uint16_t tn__f32_to_f16(float x) {
+    uint32_t bits, sign;
+    memcpy(&bits, &x, 4);
+    sign = bits >> 16 & 0x8000;
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000) return (uint16_t)(sign | 0x7e00);
+    if (bits >= 0x47800000) return (uint16_t)(sign | 0x7c00);
+    if (bits >= 0x38800000) return (uint16_t)(sign | (bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13);
+    memcpy(&x, &bits, 4);
+    x += 0.5f; /* its last place is the unit of subnormals */
+    memcpy(&bits, &x, 4);
+    return (uint16_t)(sign | (bits - 0x3f000000));
+}
 
 float tn__bf16_to_f32(uint16_t h) {
     uint32_t bits = (uint32_t)h << 16;
@@ -144,7 +170,7 @@ double tn__load_f64(tn_dtype d, const void *data, int64_t i) {
     switch (d) {
     case TN_DTYPE_f64: return AT(double);
     case TN_DTYPE_f32: return AT(float);
-    case TN_DTYPE_f16: return decode(format_f16, AT(uint16_t));
+    case TN_DTYPE_f16: return tn__f16_to_f32(AT(uint16_t));
     case TN_DTYPE_bf16: return tn__bf16_to_f32(AT(uint16_t));
     case TN_DTYPE_f8e4m3: return decode(format_f8e4m3, AT(uint8_t));
     case TN_DTYPE_f8e5m2: return decode(format_f8e5m2, AT(uint8_t));

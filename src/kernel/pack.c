@@ -53,7 +53,7 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
     tn_tensor *packed;
     TN__TRY(tn_tensor_create(l->c, t->dtype, 1, &elements, &packed));
     if (elements) pack_dims(p, 0, elements, start, t->data, packed->data, tn_dtype_bits(t->dtype) / 8);
-    tn_error *e = p->widen && packed->dtype != TN_DTYPE_f32 ? widen(l, &packed) : NULL;
+    tn_error *e = p->widen && tn__kernel_copy_dtype(packed->dtype) != packed->dtype ? widen(l, &packed) : NULL;
     if (!e) e = tn__lower_constant_slot(l, packed, out_slot);
     tn_tensor_release(packed);
     return e;
