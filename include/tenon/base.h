@@ -70,14 +70,12 @@ typedef struct tn_allocator {
 
 typedef enum tn_log_level { TN_LOG_ERROR = 1, TN_LOG_WARN = 2, TN_LOG_INFO = 3, TN_LOG_DEBUG = 4 } tn_log_level;
 
-/* Limits for input from outside; 0 = default (in brackets). */
+/* Limits for input from outside: max_bytes, max_elements, max_nodes, max_rank, max_depth. limits.def tells what each bounds and its
+ * default; 0 = default, more than the most that a limit can be counts as that. */
 typedef struct tn_limits {
     size_t struct_size;
-    uint64_t max_bytes;    /* one tensor or file, bytes [2^36] */
-    uint64_t max_elements; /* one tensor [2^34] */
-    uint32_t max_nodes;    /* one graph with its sub-graphs [2^20] */
-    uint32_t max_rank;     /* [32], at most 32 */
-    uint32_t max_depth;    /* nested sub-graphs [64] */
+#define TN_LIMIT(name, type, default_, most, help) type name;
+#include "tenon/limits.def"
 } tn_limits;
 
 typedef struct tn_context_options {

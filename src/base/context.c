@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/os.h"
+
 tn_error *tn_context_create(const tn_context_options *options, tn_context **out_context) {
     if (!out_context) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: out_context is NULL");
     *out_context = NULL;
@@ -25,11 +27,13 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     }
     tn_limits *l = &c->limits;
     l->struct_size = sizeof *l;
-    if (!l->max_bytes) l->max_bytes = 1ull << 36;
-    if (!l->max_elements) l->max_elements = 1ull << 34;
-    if (!l->max_nodes) l->max_nodes = 1u << 20;
-    if (!l->max_rank || l->max_rank > TN_MAX_RANK) l->max_rank = TN_MAX_RANK;
-    if (!l->max_depth) l->max_depth = 64;
+    bool lower_bytes = !l->max_bytes;
+#define TN_LIMIT(name, type, default_, most, help) \
+    if (!l->name) l->name = default_;              \
+    if (l->name > most) l->name = (type)most;
+#include "tenon/limits.def"
+    uint64_t memory = tn__os_memory_bytes();
+    if (lower_bytes && memory && memory < l->max_bytes) l->max_bytes = memory; /* more would only bring the system down */
     *out_context = c;
     return NULL;
 }

@@ -26,6 +26,10 @@ tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__o
  * this user nor root, or can be written to by others. */
 tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path);
 
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+uint64_t tn__os_memory_bytes(void); /* of this machine; 0: unknown */
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void); /* monotonic clock */

@@ -222,6 +222,13 @@ tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path) {
     return NULL;
 }
 
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+uint64_t tn__os_memory_bytes(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
+}
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void) {

@@ -80,6 +80,13 @@ void *tn__attrs_copy(tn_graph *g, tn__op op, const void *attrs) {
     return own;
 }
 
+static const char *kind_name(tn_attr_kind kind) {
+    static const char *const names[] = {[TN_ATTR_INT] = "a number",   [TN_ATTR_FLOAT] = "a real number", [TN_ATTR_STRING] = "a text",
+                                        [TN_ATTR_INTS] = "numbers",   [TN_ATTR_FLOATS] = "real numbers", [TN_ATTR_STRINGS] = "texts",
+                                        [TN_ATTR_TENSOR] = "a tensor", [TN_ATTR_GRAPH] = "a graph"};
+    return kind >= TN_ATTR_INT && kind <= TN_ATTR_GRAPH ? names[kind] : "an unknown kind";
+}
+
 tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr) {
     const tn_allocator *a = &g->context->allocator;
     const tn__op_info *info = &tn__op_infos[op];
@@ -89,7 +96,7 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
         if (!strcmp(info->fields[i].name, attr->name)) f = &info->fields[i];
     if (!f) return TN__FAIL(a, NOT_FOUND, "%s has no attribute '%s'", info->name, attr->name);
     if (f->kind != attr->kind && !(f->kind == TN_ATTR_FLOAT && attr->kind == TN_ATTR_INT))
-        return TN__FAIL(a, TYPE_MISMATCH, "attribute '%s': found kind %d, wanted %d", attr->name, (int)attr->kind, (int)f->kind);
+        return TN__FAIL(a, TYPE_MISMATCH, "attribute '%s': found %s, wanted %s", attr->name, kind_name(attr->kind), kind_name(f->kind));
     bool ok = true;
     switch (f->kind) {
     case TN_ATTR_INT: FIELD(int64_t, attrs, f) = attr->i; break;

@@ -51,6 +51,12 @@ void tn_graph_release(tn_graph *g) {
     tn_context_release(c);
 }
 
+uint64_t tn__graph_count_nodes(const tn_graph *g, uint64_t most) {
+    uint64_t n = g->nodes.count;
+    for (size_t i = 0; i < g->subgraphs.count && n <= most; i++) n += tn__graph_count_nodes(g->subgraphs.data[i], most - n);
+    return n <= most ? n : most + 1;
+}
+
 void tn__graph_swap(tn_graph *a, tn_graph *b) {
     tn_graph t = *a;
     unsigned ra = atomic_load(&a->references), rb = atomic_load(&b->references);
@@ -119,6 +125,10 @@ const char *tn_graph_get_symbol_name(const tn_graph *g, int64_t dim) { return sy
 int64_t tn_graph_symbol(tn_graph *g, const char *name) {
     for (size_t i = 0; i < g->symbols.count; i++)
         if (!strcmp(g->symbols.data[i], name)) return TN_DIM_UNKNOWN - 1 - (int64_t)i;
+    if (g->symbols.count >= TN__MAX_SYMBOLS) {
+        tn__graph_fail(g, TN__FAIL(&g->context->allocator, LIMIT_EXCEEDED, "symbol '%s': more than %d symbols in a graph", name, TN__MAX_SYMBOLS));
+        return TN_DIM_UNKNOWN;
+    }
     char *copy = tn__arena_strdup(&g->arena, name);
     if (!copy || !TN__PUSH(&g->context->allocator, &g->symbols, copy)) {
         tn__graph_fail(g, tn__error_oom());

@@ -69,8 +69,12 @@ struct tn_graph {
     bool fold; /* fold nodes as they are born */
 };
 
+enum { TN__MAX_SYMBOLS = 4096 }; /* a graph; symbols are searched linearly */
+
 tn_error *tn__graph_create(tn_context *context, const tn__graph_hooks *hooks, const char *name, tn_graph **out_graph);
 void tn__graph_retain(tn_graph *g);
+/* Nodes of `g` and of all sub-graphs below it, at most `most` + 1 (a sub-graph may be shared, so counting has to end). */
+uint64_t tn__graph_count_nodes(const tn_graph *g, uint64_t most);
 /* Exchanges the contents of two graphs (references and context stay). */
 void tn__graph_swap(tn_graph *a, tn_graph *b);
 

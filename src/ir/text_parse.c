@@ -8,8 +8,6 @@
 
 #include "ir/text_lexer.h"
 
-enum { MAX_SYMBOLS = 4096 }; /* a graph; symbols are searched linearly */
-
 typedef struct parser {
     tn__lexer l;
     tn_context *context;
@@ -85,8 +83,8 @@ static tn_error *parse_symbol(parser *p, tn_graph *g, int64_t *out) {
     const char *where = here(p), *name;
     if (left(p) && *p->l.at == '"') TN__TRY(tn__lexer_string(&p->l, "a symbol", &name));
     else TN__TRY(tn__lexer_word(&p->l, "a dimension", &name));
-    if (g->symbols.count >= MAX_SYMBOLS)
-        return tn__lexer_fail(&p->l, where, TN_ERROR_LIMIT_EXCEEDED, "more than %d symbols in a graph", MAX_SYMBOLS);
+    if (g->symbols.count >= TN__MAX_SYMBOLS)
+        return tn__lexer_fail(&p->l, where, TN_ERROR_LIMIT_EXCEEDED, "more than %d symbols in a graph", TN__MAX_SYMBOLS);
     *out = tn_graph_symbol(g, name);
     return check_graph(p, g, where);
 }

@@ -10,59 +10,11 @@
 #include <unistd.h>
 
 #include "base/os.h"
-#include "frontend/onnx/wire.h"
 #include "ir/graph.h"
+#include "onnx/model_writer.h"
 #include "tenon/onnx.h"
 
 static tn_context *context;
-static tn__wire_out out; /* the model being written */
-static size_t graph_at;
-
-/* ---- models by hand ------------------------------------------------------------------------------------------ */
-
-static void begin_model(int64_t opset) {
-    tn__wire_out_init(&out, &context->allocator);
-    size_t at = tn__wire_begin(&out, 8);
-    tn__wire_put_int(&out, 2, opset);
-    tn__wire_end(&out, at);
-    graph_at = tn__wire_begin(&out, 7);
-}
-
-/* attrs, if any, is text already on the wire */
-static void put_node(const char *op, const char *const *in, const char *result, const void *attrs, size_t attrs_bytes) {
-    size_t at = tn__wire_begin(&out, 1);
-    for (; in && *in; in++) tn__wire_put_text(&out, 1, *in);
-    tn__wire_put_text(&out, 2, result);
-    tn__wire_put_text(&out, 4, op);
-    if (attrs_bytes) tn__wire_put_bytes(&out, 5, attrs, attrs_bytes);
-    tn__wire_end(&out, at);
-}
-#define NODE(op, result, ...) put_node(op, (const char *const[]){__VA_ARGS__, NULL}, result, NULL, 0)
-
-static void put_value(uint32_t number, const char *name, int rank, const int64_t *dims, int64_t dtype) {
-    size_t info = tn__wire_begin(&out, number), type, tensor, shape;
-    tn__wire_put_text(&out, 1, name);
-    type = tn__wire_begin(&out, 2);
-    tensor = tn__wire_begin(&out, 1);
-    tn__wire_put_int(&out, 1, dtype);
-    shape = tn__wire_begin(&out, 2);
-    for (int i = 0; i < rank; i++) {
-        size_t dim = tn__wire_begin(&out, 1);
-        if (dims[i] < 0) tn__wire_put_text(&out, 2, "N");
-        else tn__wire_put_int(&out, 1, dims[i]);
-        tn__wire_end(&out, dim);
-    }
-    tn__wire_end(&out, shape);
-    tn__wire_end(&out, tensor);
-    tn__wire_end(&out, type);
-    tn__wire_end(&out, info);
-}
-static void put_input(const char *name, int rank, const int64_t *dims) { put_value(11, name, rank, dims, 1); }
-static void put_output(const char *name) {
-    size_t at = tn__wire_begin(&out, 12);
-    tn__wire_put_text(&out, 1, name);
-    tn__wire_end(&out, at);
-}
 
 static tn_error_code load(tn_graph **out_graph, const char *message_part) {
     tn__wire_end(&out, graph_at);
@@ -82,41 +34,32 @@ static const int64_t shape_n4[] = {-1, 4}, shape_24[] = {2, 4}, shape_1[] = {1};
 /* ---- what must be refused ------------------------------------------------------------------------------------- */
 
 static void test_refusals(void **state) {
-    begin_model(17);
+    begin_model(&context->allocator, 17);
     put_input("x", 2, shape_n4);
     NODE("Frobnicate", "y", "x");
     put_output("y");
     assert_int_equal(load(NULL, "unsupported operator Frobnicate of domain 'ai.onnx' version 17"), TN_ERROR_UNSUPPORTED);
-    begin_model(17); /* a cycle */
+    begin_model(&context->allocator, 17); /* a cycle */
     NODE("Relu", "a", "b");
     NODE("Relu", "b", "a");
     put_output("b");
     assert_int_equal(load(NULL, "cycle"), TN_ERROR_INVALID_GRAPH);
-    begin_model(17);
+    begin_model(&context->allocator, 17);
     put_input("x", 2, shape_n4);
     NODE("Relu", "y", "x");
     NODE("Relu", "y", "x");
     assert_int_equal(load(NULL, "'y' is defined twice"), TN_ERROR_INVALID_GRAPH);
-    begin_model(17);
+    begin_model(&context->allocator, 17);
     put_input("x", 2, shape_n4);
     put_output("z");
     assert_int_equal(load(NULL, "'z'"), TN_ERROR_INVALID_GRAPH);
-    begin_model(17); /* declared as i64, computed as f32 */
+    begin_model(&context->allocator, 17); /* declared as i64, computed as f32 */
     put_input("x", 2, shape_n4);
     NODE("Relu", "y", "x");
     put_value(12, "y", 2, shape_n4, 7);
     assert_int_equal(load(NULL, "declared as i64"), TN_ERROR_TYPE_MISMATCH);
-    begin_model(17); /* external data asks for the memory of somebody else */
-    size_t at = tn__wire_begin(&out, 5), entry;
-    tn__wire_put_int(&out, 1, 4);
-    tn__wire_put_int(&out, 2, 1);
-    tn__wire_put_text(&out, 8, "w");
-    entry = tn__wire_begin(&out, 13);
-    tn__wire_put_text(&out, 1, "location");
-    tn__wire_put_text(&out, 2, "../../etc/passwd");
-    tn__wire_end(&out, entry);
-    tn__wire_put_int(&out, 14, 1);
-    tn__wire_end(&out, at);
+    begin_model(&context->allocator, 17); /* external data asks for the memory of somebody else */
+    put_external("w", 1, (const int64_t[]){4}, (const char *const[]){"location", "../../etc/passwd", NULL});
     NODE("Relu", "y", "w");
     put_output("y");
     tn__wire_end(&out, graph_at);
@@ -134,7 +77,7 @@ static void test_refusals(void **state) {
 }
 
 static void test_recursive_function(void **state) {
-    begin_model(17);
+    begin_model(&context->allocator, 17);
     put_input("x", 2, shape_n4);
     size_t at = tn__wire_begin(&out, 1);
     tn__wire_put_text(&out, 1, "x");
@@ -166,7 +109,7 @@ static void test_recursive_function(void **state) {
 
 static void test_old_clip(void **state) { /* Clip-6: min and max are attributes */
     static const char min[] = "\x0a\x03min\x15\x00\x00\x00\x3f\xa0\x01\x01";
-    begin_model(6);
+    begin_model(&context->allocator, 6);
     put_input("x", 2, shape_24);
     put_node("Clip", (const char *const[]){"x", NULL}, "y", min, sizeof min - 1);
     put_output("y");
@@ -183,7 +126,7 @@ static void test_old_clip(void **state) { /* Clip-6: min and max are attributes 
 static void test_old_add(void **state) { /* Add-6: axis 0 of a [2, 4] takes a [2] */
     static const int64_t two[] = {2};
     static const char flag[] = "\x0a\x09" "broadcast\x18\x01\xa0\x01\x02", axis[] = "\x0a\x04" "axis\x18\x00\xa0\x01\x02";
-    begin_model(6);
+    begin_model(&context->allocator, 6);
     put_input("x", 2, shape_24);
     put_input("b", 1, two);
     size_t at = tn__wire_begin(&out, 1);
@@ -219,7 +162,7 @@ static void put_branch(const char *name, const char *operator_, const char *oper
 }
 
 static void test_if_captures(void **state) { /* then uses x, else uses z: both branches take (x, z) */
-    begin_model(17);
+    begin_model(&context->allocator, 17);
     put_value(11, "c", 1, shape_1, 9);
     put_input("x", 2, shape_24);
     put_input("z", 2, shape_24);

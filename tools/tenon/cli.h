@@ -86,13 +86,20 @@ typedef struct cli_target {
     const char *device; /* NULL: the library's default */
     int64_t threads;    /* 0: default */
     cli_texts settings; /* KEY=VALUE of the library's options */
+    cli_texts limits;   /* NAME=N of tn_limits */
 } cli_target;
+void cli_target_free(cli_target *t);
 #define CLI_TARGET_OPTIONS(t)                                                                          \
     {"device", CLI_TEXT, &(t)->device, "NAME", "device to run on: cpu or ref (the slow reference)"},   \
     {"threads", CLI_COUNT, &(t)->threads, "N", "threads to use (default: the machine's cores)"},       \
-    {"set", CLI_TEXTS, &(t)->settings, "KEY=VALUE", "an option of the library; may be repeated"}
+    {"set", CLI_TEXTS, &(t)->settings, "KEY=VALUE", "an option of the library; may be repeated"},      \
+    CLI_LIMIT_OPTION(&(t)->limits)
+#define CLI_LIMIT_OPTION(t) {"limit", CLI_TEXTS, (t), "NAME=N", "a limit, e.g. max_bytes=1000000; may be repeated"}
 
-tn_error *cli_context_create(tn_context **out_context);
+/* The tool's context: warnings go to stderr. `limits` may be NULL. */
+tn_error *cli_context_create(const cli_texts *limits, tn_context **out_context);
+/* NAME=N of each text into *out; 0 elsewhere. */
+tn_error *cli_limits_read(const cli_texts *limits, tn_limits *out);
 tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_options **out_options);
 /* A graph from an ONNX file, or from the text form (a file that begins with "graph"). */
 tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph);

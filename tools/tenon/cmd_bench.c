@@ -123,7 +123,7 @@ static void print_row(const char *path, const samples *r, const tn_executable_st
 
 static int bench(const cli_texts *models, const bench_settings *s) {
     tn_context *context;
-    tn_error *e = cli_context_create(&context);
+    tn_error *e = cli_context_create(&s->target.limits, &context);
     if (e) return cli_fail_error(e);
     json_t *list = s->json ? json_array() : NULL;
     int code = CLI_OK;
@@ -161,7 +161,7 @@ int cli_cmd_bench(const cli_verb *verb, int argc, char **argv) {
     if (code < 0 && !operands.count) code = cli_usage("bench wants at least one model file");
     if (code < 0) code = bench(&operands, &s);
     cli_inputs_free(&s.inputs);
-    cli_texts_free(&s.target.settings);
+    cli_target_free(&s.target);
     cli_texts_free(&operands);
     return code;
 }

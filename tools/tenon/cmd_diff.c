@@ -218,7 +218,7 @@ int cli_cmd_diff(const cli_verb *verb, int argc, char **argv) {
     if (code < 0 && operands.count != 1) code = cli_usage("diff wants one model file, found %zu", operands.count);
     if (code < 0) {
         tn_context *context;
-        tn_error *e = cli_context_create(&context);
+        tn_error *e = cli_context_create(&s.target.limits, &context);
         if (!e) {
             e = diff(context, operands.items[0], &s, &code);
             if (e) code = cli_fail_error(e);
@@ -228,7 +228,7 @@ int cli_cmd_diff(const cli_verb *verb, int argc, char **argv) {
         }
     }
     cli_inputs_free(&s.inputs);
-    cli_texts_free(&s.target.settings);
+    cli_target_free(&s.target);
     cli_texts_free(&operands);
     return code;
 }

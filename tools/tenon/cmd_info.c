@@ -130,7 +130,7 @@ static void show_part(void *self, const char *what) { cli_progress("measuring: %
 
 static tn_error *measure(tn__ceilings *m) {
     tn_context *c;
-    tn_error *e = cli_context_create(&c);
+    tn_error *e = cli_context_create(NULL, &c);
     if (e) return e;
     e = tn__ceilings_measure(c, show_part, NULL, m);
     cli_progress_end();

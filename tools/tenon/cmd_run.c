@@ -201,13 +201,13 @@ int cli_cmd_run(const cli_verb *verb, int argc, char **argv) {
     if (code < 0 && operands.count != 1) code = cli_usage("run wants one model file, found %zu", operands.count);
     tn_context *context = NULL;
     if (code < 0) {
-        tn_error *e = cli_context_create(&context);
+        tn_error *e = cli_context_create(&s.target.limits, &context);
         if (!e) e = run_model(context, operands.items[0], &s);
         code = e ? cli_fail_error(e) : CLI_OK;
     }
     if (context) tn_context_release(context);
     cli_inputs_free(&s.inputs);
-    cli_texts_free(&s.target.settings);
+    cli_target_free(&s.target);
     cli_texts_free(&operands);
     return code;
 }

@@ -13,6 +13,7 @@ typedef struct show_settings {
     const char *format, *after;
     int64_t kernel; /* -1: none */
     bool assembly, full;
+    cli_texts limits;
 } show_settings;
 
 enum { RUN_MAX = 96 }; /* characters of a base64 run that are shown */
@@ -131,6 +132,7 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
         {"kernel", CLI_COUNT, &s.kernel, "K", "the LLVM IR of the cpu device's kernel K, counted from 0"},
         {"asm", CLI_FLAG, &s.assembly, NULL, "with --kernel: as assembly"},
         {"json", CLI_FLAG, &json, NULL, "the same as --format json"},
+        CLI_LIMIT_OPTION(&s.limits),
         {0}};
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
@@ -141,10 +143,11 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     if (code < 0 && s.assembly && s.kernel < 0) code = cli_usage("show: --asm wants --kernel K");
     if (code < 0) {
         tn_context *context;
-        tn_error *e = cli_context_create(&context);
+        tn_error *e = cli_context_create(&s.limits, &context);
         code = e ? cli_fail_error(e) : show(context, operands.items[0], &s);
         if (!e) tn_context_release(context);
     }
+    cli_texts_free(&s.limits);
     cli_texts_free(&operands);
     return code;
 }

@@ -198,7 +198,10 @@ static void run_test(const char *folder, const cli_target *target, result *r) {
     tn_graph *graph = NULL;
     tn_executable *executable = NULL;
     cli_tolerance tolerance = CLI_TOLERANCE_ONNX;
-    tn_error *e = tn_context_create(NULL, &context); /* silent: warnings are no part of the result */
+    tn_limits limits;
+    const tn_context_options silent = {.struct_size = sizeof silent, .limits = &limits}; /* warnings are no part of the result */
+    tn_error *e = cli_limits_read(&target->limits, &limits);
+    if (!e) e = tn_context_create(&silent, &context);
     if (!e) e = prepare(context, folder, target, &tolerance, &graph, &executable);
     if (e) {
         set_error(r, "", e);
@@ -355,7 +358,7 @@ int cli_cmd_test_onnx(const cli_verb *verb, int argc, char **argv) {
         free(tests.items[i].name);
     }
     free(tests.items);
-    cli_texts_free(&target.settings);
+    cli_target_free(&target);
     cli_texts_free(&folders);
     return code;
 }

@@ -12,9 +12,55 @@ static void log_line(void *self, tn_log_level level, const char *message) {
     if (level <= TN_LOG_WARN) cli_fail("%s%s", level == TN_LOG_WARN ? "warning: " : "", message);
 }
 
-tn_error *cli_context_create(tn_context **out_context) {
-    tn_context_options options = {.struct_size = sizeof options, .log = log_line};
+static const struct limit {
+    const char *name;
+    uint64_t most;
+    size_t offset, bytes;
+} limit_rows[] = {
+#define TN_LIMIT(name, type, default_, most, help) {#name, most, offsetof(tn_limits, name), sizeof(type)},
+#include "tenon/limits.def"
+};
+enum { N_LIMITS = sizeof limit_rows / sizeof *limit_rows };
+
+static tn_error *read_limit(const char *text, tn_limits *out) {
+    const char *equals = strchr(text, '='), *names[N_LIMITS];
+    char *name = cli_printf("%.*s", (int)(equals ? equals - text : (long)strlen(text)), text);
+    const struct limit *found = NULL;
+    for (size_t i = 0; i < N_LIMITS; i++) {
+        names[i] = limit_rows[i].name;
+        if (!strcmp(name, names[i])) found = &limit_rows[i];
+    }
+    const char *near = found ? NULL : cli_nearest(name, names, N_LIMITS);
+    int64_t n = 0;
+    tn_error *e = NULL;
+    if (!found)
+        e = TN__FAIL(NULL, NOT_FOUND, "there is no limit '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    else if (!equals || !cli_parse_count(equals + 1, &n) || n < 1 || (uint64_t)n > found->most)
+        e = TN__FAIL(NULL, INVALID_ARGUMENT, "--limit %s: found '%s', wanted a number from 1 to %" PRIu64, name, equals ? equals + 1 : "",
+                     found->most < INT64_MAX ? found->most : INT64_MAX);
+    else if (found->bytes == sizeof(uint64_t)) memcpy((char *)out + found->offset, &(uint64_t){(uint64_t)n}, sizeof(uint64_t));
+    else memcpy((char *)out + found->offset, &(uint32_t){(uint32_t)n}, sizeof(uint32_t));
+    free(name);
+    return e;
+}
+
+tn_error *cli_limits_read(const cli_texts *limits, tn_limits *out) {
+    *out = (tn_limits){.struct_size = sizeof *out};
+    for (size_t i = 0; limits && i < limits->count; i++) TN__TRY(read_limit(limits->items[i], out));
+    return NULL;
+}
+
+tn_error *cli_context_create(const cli_texts *limits, tn_context **out_context) {
+    tn_limits values;
+    *out_context = NULL;
+    TN__TRY(cli_limits_read(limits, &values));
+    const tn_context_options options = {.struct_size = sizeof options, .log = log_line, .limits = &values};
     return tn_context_create(&options, out_context);
+}
+
+void cli_target_free(cli_target *t) {
+    cli_texts_free(&t->settings);
+    cli_texts_free(&t->limits);
 }
 
 static tn_error *set_all(tn_options *options, const cli_target *target) {

@@ -154,7 +154,11 @@ tn_error *tn__scope_nodes(tn__scope *s, const tn__onnx_node *nodes, uint32_t n) 
     for (uint32_t i = 0; i < n; i++) {
         const tn__onnx_node *x = &nodes[i];
         tn_error *e = tn__import_node(s, x);
-        if (e) return tn__error_prefix(e, "node %u '%.200s' (%.100s)", i, x->name[0] || !x->output.n ? x->name : x->output.data[0], x->op_type);
+        if (!e) continue;
+        /* the innermost node is named, and of a deep nest the outermost ones */
+        if (s->import->located && s->depth > 3) return e;
+        s->import->located = true;
+        return tn__error_prefix(e, "node %u '%.200s' (%.100s)", i, x->name[0] || !x->output.n ? x->name : x->output.data[0], x->op_type);
     }
     return NULL;
 }
@@ -219,20 +223,27 @@ int64_t tn__onnx_default_opset(const tn__onnx_opset *imports, uint32_t n) {
     return 0;
 }
 
+tn_error *tn__onnx_check_opset(const tn_allocator *a, int64_t opset) {
+    if (opset < 0) return TN__FAIL(a, PARSE, "opset version %" PRId64, opset);
+    if (opset <= TN__ONNX_KNOWN_OPSET) return NULL;
+    return TN__FAIL(a, UNSUPPORTED, "opset %" PRId64 " of the default domain; the newest known is %d", opset, TN__ONNX_KNOWN_OPSET);
+}
+
 static tn_error *import_model(tn__import *im, tn_graph *g) {
     const tn__onnx_model *m = im->model;
     tn__scope s;
     if (!m->graph) return TN__FAIL(im->a, PARSE, "the file holds no graph: not an ONNX model");
     int64_t opset = tn__onnx_default_opset(m->opset_import.data, m->opset_import.n);
     if (!opset && !m->opset_import.n) opset = 1; /* before IR version 3 there was no opset_import */
-    if (opset < 0) return TN__FAIL(im->a, PARSE, "opset version %" PRId64, opset);
-    if (opset > TN__ONNX_KNOWN_OPSET)
-        tn__log(im->context, TN_LOG_WARN, "ONNX: opset %" PRId64 " is newer than %d, the newest known", opset, TN__ONNX_KNOWN_OPSET);
+    TN__TRY(tn__onnx_check_opset(im->a, opset));
     TN__TRY(tn__scope_init(&s, im, NULL, g, 1, opset));
     TN__TRY(tn__scope_initializers(&s, m->graph));
     TN__TRY(import_inputs(&s, m->graph));
     TN__TRY(tn__scope_nodes(&s, m->graph->node.data, m->graph->node.n));
-    return tn__scope_outputs(&s, m->graph);
+    TN__TRY(tn__scope_outputs(&s, m->graph));
+    uint32_t most = im->context->limits.max_nodes;
+    return tn__graph_count_nodes(g, most) <= most ? NULL
+                                                  : TN__FAIL(im->a, LIMIT_EXCEEDED, "more than %u nodes with those of sub-graphs (limit max_nodes)", most);
 }
 
 /* Takes `mapping` (may be NULL). */

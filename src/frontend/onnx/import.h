@@ -4,7 +4,7 @@
 #include "frontend/onnx/tensor_proto.h"
 #include "ir/graph.h"
 
-enum { TN__ONNX_KNOWN_OPSET = 25 }; /* newest opset of the default domain whose changes are known here */
+enum { TN__ONNX_KNOWN_OPSET = 28 }; /* newest opset of the default domain whose changes are known here; a newer one is refused */
 
 /* One import. */
 typedef struct tn__import {
@@ -14,6 +14,7 @@ typedef struct tn__import {
     tn__tensor_source source;
     const tn__onnx_model *model;
     TN__VEC(tn_tensor *) tensors; /* owned: initializers that are in use */
+    bool located;                 /* the error on its way out names a node */
     uint64_t n_imported;          /* nodes, bodies imported again included */
 } tn__import;
 
@@ -77,6 +78,7 @@ tn_error *tn__scope_nodes(tn__scope *s, const tn__onnx_node *nodes, uint32_t n);
 /* Graph outputs by name; checks declared dtypes. */
 tn_error *tn__scope_outputs(tn__scope *s, const tn__onnx_graph *p);
 int64_t tn__onnx_default_opset(const tn__onnx_opset *imports, uint32_t n); /* 0: not imported */
+tn_error *tn__onnx_check_opset(const tn_allocator *a, int64_t opset); /* of the default domain */
 /* A copy of g's first error, NULL if there is none. */
 tn_error *tn__import_check(tn_graph *g);
 

@@ -138,6 +138,7 @@ static tn_error *import_loop_body(tn__call *c, const tn__onnx_graph *p, tn__type
             tn_error_code code = tn_error_get_code(e);
             if (attempt || (code != TN_ERROR_SHAPE_MISMATCH && code != TN_ERROR_OUT_OF_RANGE)) return e;
             tn_error_destroy(e);
+            c->import->located = false;
             body_deinit(out);
             for (uint32_t k = 0; k < n_state; k++)
                 for (int32_t i = 0; i < formals[at + k].rank; i++) ((int64_t *)formals[at + k].dims)[i] = TN_DIM_UNKNOWN;

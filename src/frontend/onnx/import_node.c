@@ -181,6 +181,7 @@ static tn_error *call_function(tn__call *c, const tn__onnx_function *f) {
     if (c->n_in > f->input.n || c->n_out > f->output.n)
         return TN__CALL_FAIL(c, INVALID_GRAPH, "%u inputs and %u outputs, the function has %u and %u", c->n_in, c->n_out, f->input.n,
                              f->output.n);
+    TN__TRY(tn__onnx_check_opset(im->a, opset));
     TN__TRY(tn__scope_init(&s, im, NULL, c->g, c->scope->depth + 1, opset ? opset : c->scope->opset));
     tn__call call = *c;
     call.attrs = TN__ARENA_ARRAY(&im->arena, tn__named_attr, (size_t)c->n_attrs + f->attribute_proto.n + 1);
@@ -195,7 +196,8 @@ static tn_error *call_function(tn__call *c, const tn__onnx_function *f) {
     s.caller = &call;
     for (uint32_t i = 0; i < f->input.n; i++) /* an absent one is bound to {0}, which resolves to "absent" */
         TN__TRY(tn__scope_bind(&s, f->input.data[i], i < c->n_in ? c->in[i] : tn__none(), NULL));
-    TN__TRY(tn__error_prefix(tn__scope_nodes(&s, f->node.data, f->node.n), "function '%.100s'", f->name));
+    tn_error *e = tn__scope_nodes(&s, f->node.data, f->node.n);
+    if (e) return s.depth > 4 ? e : tn__error_prefix(e, "function '%.100s'", f->name);
     for (uint32_t i = 0; i < c->n_out; i++) {
         if (!c->node->output.data[i][0]) continue;
         TN__TRY(tn__scope_resolve(&s, f->output.data[i], &c->out[i]));

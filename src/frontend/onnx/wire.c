@@ -154,7 +154,7 @@ static tn_error *store_item(reader *r, const tn__wire_message *m, const tn__wire
 /* Two walks over the fields: the first counts and allocates, the second stores. Nested messages are skipped by the first, so the
  * whole costs two steps per field. */
 static tn_error *read_message(reader *r, const tn__wire_message *m, tn__wire_span in, uint32_t depth, void *out) {
-    if (!depth) return WIRE_FAIL(r, in.data, m, "messages are nested too deeply");
+    if (!depth) return WIRE_FAIL(r, in.data, m, "messages are nested too deeply (limit max_depth)");
     uint32_t count[TN__WIRE_MAX_FIELDS] = {0}, *has = out;
     uint64_t elements[TN__WIRE_MAX_FIELDS] = {0};
     const uint8_t *end = in.data + in.bytes;

@@ -355,7 +355,7 @@ tn_error *tn__infer_unsqueeze(tn__infer *c) {
     TN__TRY(tn__shape_list(c, 1, &axes, &n));
     int32_t length = axes ? (int32_t)n : list_length(c, 1);
     if (t->rank < 0 || length < 0) return unknown_dims(c, t->dtype, -1);
-    if (length > TN_MAX_RANK - t->rank) return TN__INFER_FAIL(c, LIMIT_EXCEEDED, "rank %d and %d new axes", t->rank, length);
+    if (length > TN_MAX_RANK - t->rank) return TN__INFER_FAIL(c, LIMIT_EXCEEDED, "rank %d and %d new axes, limit %d", t->rank, length, TN_MAX_RANK);
     int32_t rank = t->rank + length, from = 0;
     if (!axes) return unknown_dims(c, t->dtype, rank);
     TN__TRY(mark_axes(c, axes, n, rank, seen));
