@@ -95,9 +95,8 @@ static void hash_expr(hash *h, const tn__kexpr *x) {
     for (int32_t i = 0; i < x->n_guards && i < TN__K_GUARDS; i++) hash_map(h, &x->guard[i].map), hash_i64(h, x->guard[i].bound);
 }
 
-/* Field by field, and only as many elements as count: what lies in padding and beyond the counts decides no code. */
+/* Field by field, and only as many elements as count: what lies in padding and beyond the counts decides no code, nor does the name. */
 static void hash_kernel(hash *h, const tn__kernel *k) {
-    hash_text(h, k->name);
     hash_i64(h, k->n_dims), hash_i64(h, k->n_spatial);
     for (int d = 0; d < TN__K_DIMS; d++) hash_i64(h, k->extent[d]);
     hash_i64(h, k->n_exprs);
@@ -119,7 +118,13 @@ static void hash_kernel(hash *h, const tn__kernel *k) {
     hash_i64(h, k->grid), hash_i64(h, k->work);
 }
 
-tn__cache_key tn__cache_key_make(const tn__target *target, tn__kernel *const *kernels, uint32_t n) {
+tn__cache_key tn__cache_kernel_key(const tn__kernel *k) {
+    hash h = {0x452821e638d01377u, 0xbe5466cf34e90c6cu, 0};
+    hash_kernel(&h, k);
+    return hash_end(h);
+}
+
+tn__cache_key tn__cache_key_make(const tn__target *target, const tn__cache_key *kernels, uint32_t n) {
     hash h = {0x243f6a8885a308d3u, 0x13198a2e03707344u, 0};
     unsigned major = 0, minor = 0, patch = 0;
     LLVMGetVersion(&major, &minor, &patch);
@@ -133,7 +138,7 @@ tn__cache_key tn__cache_key_make(const tn__target *target, tn__kernel *const *ke
     hash_text(&h, target->cpu), hash_text(&h, target->features);
     hash_i64(&h, target->lanes), hash_i64(&h, target->registers), hash_i64(&h, target->half);
     hash_word(&h, n);
-    for (uint32_t i = 0; i < n; i++) hash_kernel(&h, kernels[i]);
+    for (uint32_t i = 0; i < n; i++) hash_word(&h, kernels[i].word[0]), hash_word(&h, kernels[i].word[1]);
     return hash_end(h);
 }
 

@@ -9,8 +9,10 @@ typedef struct tn__cache_key {
     uint64_t word[2];
 } tn__cache_key;
 
-/* The key of the code of these kernels for this target, by this build of Tenon with this LLVM. */
-tn__cache_key tn__cache_key_make(const tn__target *target, tn__kernel *const *kernels, uint32_t n);
+/* What a kernel is, all that decides its code but the target: everything but its name. Kernels of equal keys are one function. */
+tn__cache_key tn__cache_kernel_key(const tn__kernel *k);
+/* The key of the code of the kernels of these keys, in this order, for this target, by this build of Tenon with this LLVM. */
+tn__cache_key tn__cache_key_make(const tn__target *target, const tn__cache_key *kernels, uint32_t n);
 
 /* An entry's bytes in front of the object file. */
 enum { TN__CACHE_HEADER = 64 };

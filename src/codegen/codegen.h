@@ -2,6 +2,7 @@
 #ifndef TN_CODEGEN_CODEGEN_H
 #define TN_CODEGEN_CODEGEN_H
 #include "kernel/kernel.h"
+#include "rt/pool.h"
 
 /* ABI of a generated kernel: base addresses of the buffers, and the slice [begin, end) of the grid. */
 typedef void (*tn__kernel_fn)(void *const *buffers, int64_t begin, int64_t end);
@@ -18,9 +19,10 @@ tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
 
 /* A set of compiled kernels; immutable, thread-safe. */
 typedef struct tn__code tn__code;
-/* With `cache_dir` (NULL: none) the code is taken from the disk cache where it is there and sound, and put there where it was not. */
+/* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With `cache_dir` (NULL: none) the code is
+ * taken from the disk cache where it is there and sound, and put there where it was not. */
 tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const char *cache_dir,
-                          tn__code **out);
+                          tn__pool *pool, tn__code **out);
 void tn__code_destroy(tn__code *code);
 tn__kernel_fn tn__code_get(const tn__code *code, uint32_t index);
 uint64_t tn__code_bytes(const tn__code *code);

@@ -370,7 +370,7 @@ static void add_attribute(emitter *e, const char *key, const char *value) {
     LLVMAddAttributeAtIndex(e->function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
 }
 
-void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k) {
+void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k, const char *name) {
     LLVMContextRef context = LLVMGetModuleContext(module);
     static_assert(MAX_MR * MAX_NV >= 32, "tile");
     emitter *e = calloc(1, sizeof *e); /* code generation memory is LLVM's, from malloc, like all of it here */
@@ -388,7 +388,7 @@ void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__k
     tn__emit_find_deps(e);
 
     LLVMTypeRef pointer = LLVMPointerTypeInContext(context, 0), params[3] = {pointer, e->i64, e->i64};
-    e->function = LLVMAddFunction(module, k->name, LLVMFunctionType(LLVMVoidTypeInContext(context), params, 3, false));
+    e->function = LLVMAddFunction(module, name, LLVMFunctionType(LLVMVoidTypeInContext(context), params, 3, false));
     add_attribute(e, "target-cpu", target->cpu);
     add_attribute(e, "target-features", target->features);
     char width[16];

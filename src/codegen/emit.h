@@ -4,8 +4,8 @@
 #include <llvm-c/Core.h>
 #include "codegen/codegen.h"
 
-/* Adds kernel `k` as a function of that name to `module`. */
-void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k);
+/* Adds kernel `k` to `module` as the function `name`. */
+void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k, const char *name);
 
 /* Builder helpers of one function. `type_like` gives scalar or vector. */
 typedef struct tn__ir {

@@ -1,17 +1,12 @@
-/* LLVM module -> object code -> memory: target machine, the few IR passes that pay, ORC. */
-#include <llvm-c/Analysis.h>
-#include <llvm-c/Error.h>
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Orc.h>
-#include <llvm-c/Target.h>
-#include <llvm-c/TargetMachine.h>
-#include <llvm-c/Transforms/PassBuilder.h>
+/* A set of kernels to functions in memory: equal kernels once, compiled on all threads, from the disk cache where it has them. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/context.h"
-#include "base/os_thread.h"
 #include "codegen/cache.h"
-#include "codegen/emit.h"
+#include "codegen/link.h"
+#include "rt/pool.h"
 
 struct tn__code {
     tn_context *context; /* retained */
@@ -22,189 +17,223 @@ struct tn__code {
     tn__kernel_fn functions[];
 };
 
-/* The emitter speaks intrinsics that these passes simplify; loops are already in their final form, so no unrolling or vectorising. */
-static const char ir_passes[] = "function(mem2reg,early-cse,loop-mssa(licm),early-cse)";
+/* ---- distinct kernels, and units of them that are compiled in one piece --------------------------------------------------- */
 
-static void init_targets(void) {
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
-    LLVMInitializeNativeAsmParser();
+/* One LLVM module; about 0.6 ms of LLVM's time whatever is in it, so small kernels share one. Cut by what the kernels are, never by the
+ * number of threads: the objects are always the same bytes. */
+typedef struct unit {
+    uint32_t first, n; /* of order[] */
+    double cost;
+    LLVMMemoryBufferRef object;
+    tn_error *error;
+} unit;
+
+typedef struct build {
+    tn_context *c;
+    const tn__target *target;
+    tn__kernel *const *kernels;
+    uint32_t n, n_distinct, n_units;
+    tn__symbol *symbols;       /* by kernel */
+    tn__cache_key *identities; /* by kernel */
+    uint32_t *order;           /* distinct kernels, equal ones named by their first: first n_distinct entries */
+    unit *units;
+    LLVMTargetMachineRef *machines; /* by worker; made when first needed */
+    int32_t n_machines;
+    tn__arena arena;
+} build;
+
+/* What LLVM takes for a kernel grows with the expressions that are emitted: the tile's, for each unrolled step. Only the proportion
+ * matters; a unit costs as much as 1000. */
+static double compile_cost(const tn__kernel *k) {
+    double steps = 1, tiles = k->m >= 0 && k->extent[k->m] % k->mr ? 2 : 1;
+    for (int32_t i = 0; i < k->n_domain; i++) tiles += k->domain[i].s == k->m;
+    for (int32_t d = 0; d < k->n_dims; d++)
+        if (k->unroll >> d & 1) steps *= (double)k->extent[d];
+    return 100 + tiles * k->mr * k->nv * (k->n_exprs + 2 * steps);
 }
 
-static void init_targets_once(void) {
-    /* LLVM's registry of targets is global to the process and idempotent; this only keeps two threads from doing it at once */
-    static tn__os_once once;
-    tn__os_call_once(&once, init_targets);
-}
+static uint64_t slot_of(const tn__cache_key *key, uint64_t size) { return key->word[0] & (size - 1); }
 
-static void copy_message(char *to, size_t bytes, char *message) {
-    snprintf(to, bytes, "%s", message);
-    LLVMDisposeMessage(message);
-}
-
-tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
-    init_targets_once();
-    memset(out, 0, sizeof *out);
-    bool host = !cpu || !strcmp(cpu, "host");
-    if (host) {
-        copy_message(out->cpu, sizeof out->cpu, LLVMGetHostCPUName());
-        copy_message(out->features, sizeof out->features, LLVMGetHostCPUFeatures());
-    } else {
-        snprintf(out->cpu, sizeof out->cpu, "%s", cpu);
+static tn_error *find_distinct(build *b) {
+    uint64_t size = 16;
+    while (size < 2 * (uint64_t)b->n) size *= 2;
+    uint32_t *table = tn__arena_array(&b->arena, size, sizeof *table); /* kernel + 1 */
+    b->symbols = TN__ARENA_ARRAY(&b->arena, tn__symbol, b->n);
+    b->identities = TN__ARENA_ARRAY(&b->arena, tn__cache_key, b->n);
+    b->order = TN__ARENA_ARRAY(&b->arena, uint32_t, b->n);
+    if (!table || !b->symbols || !b->identities || !b->order) return tn__error_oom();
+    for (uint32_t i = 0; i < b->n; i++) {
+        tn__cache_key id = b->identities[i] = tn__cache_kernel_key(b->kernels[i]);
+        snprintf(b->symbols[i].text, sizeof b->symbols[i].text, "tn_%016" PRIx64 "%016" PRIx64, id.word[0], id.word[1]);
+        uint64_t at = slot_of(&id, size);
+        while (table[at] && memcmp(&b->identities[table[at] - 1], &id, sizeof id)) at = (at + 1) & (size - 1);
+        if (table[at]) continue;
+        table[at] = i + 1;
+        b->order[b->n_distinct++] = i;
     }
-    const char *f = out->features;
-    bool avx512 = strstr(f, "+avx512f") && strstr(f, "+avx512vl") && strstr(f, "+avx512bw") && strstr(f, "+avx512dq");
-    bool avx2 = strstr(f, "+avx2") && strstr(f, "+fma");
-    if (!host) avx512 = !strcmp(cpu, "x86-64-v4"), avx2 = !strcmp(cpu, "x86-64-v3");
-    out->lanes = avx512 ? 16 : avx2 ? 8 : 4;
-    out->registers = avx512 ? 32 : 16;
-    out->half = avx512 || avx2 || strstr(f, "+f16c");
-#if defined(__aarch64__)
-    out->registers = 32;
-    out->half = true;
-#endif
-    (void)c;
     return NULL;
 }
 
-static tn_error *machine_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef *out) {
-    char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
-    LLVMTargetRef t;
-    if (LLVMGetTargetFromTriple(triple, &t, &message)) {
-        tn_error *e = TN__FAIL(&c->allocator, CODEGEN, "no target for %s: %s", triple, message);
-        LLVMDisposeMessage(message);
-        LLVMDisposeMessage(triple);
-        return e;
-    }
-    *out = LLVMCreateTargetMachine(t, triple, target->cpu, target->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
-                                   LLVMCodeModelJITDefault);
-    LLVMDisposeMessage(triple);
-    return *out ? NULL : TN__FAIL(&c->allocator, CODEGEN, "LLVM does not know CPU '%s'", target->cpu);
+static int dearest_first(const void *x, const void *y) {
+    const unit *a = x, *b = y;
+    if (a->cost != b->cost) return a->cost < b->cost ? 1 : -1;
+    return a->first < b->first ? -1 : a->first > b->first;
 }
 
-/* A verified and simplified module of the kernels. */
-static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, LLVMContextRef lc,
-                               tn__kernel *const *kernels, uint32_t n, LLVMModuleRef *out) {
-    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("tenon", lc);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-    LLVMSetModuleDataLayout(module, layout);
-    LLVMDisposeTargetData(layout);
-    char *triple = LLVMGetTargetMachineTriple(machine);
-    LLVMSetTarget(module, triple);
-    LLVMDisposeMessage(triple);
-    for (uint32_t i = 0; i < n; i++) tn__emit_kernel(module, target, kernels[i]);
-    tn_error *e = NULL;
-#ifndef NDEBUG
-    char *message = NULL;
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message))
-        e = TN__FAIL(&c->allocator, INTERNAL, "generated IR is invalid: %s", message);
-    LLVMDisposeMessage(message);
-#endif
-    if (!e) {
-        LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-        LLVMErrorRef failed = LLVMRunPasses(module, ir_passes, machine, o);
-        LLVMDisposePassBuilderOptions(o);
-        if (failed) {
-            char *text = LLVMGetErrorMessage(failed);
-            e = TN__FAIL(&c->allocator, CODEGEN, "LLVM passes: %s", text);
-            LLVMDisposeErrorMessage(text);
+/* Neighbours share a unit until it costs enough; the dearest unit first, for the threads to end together. */
+static tn_error *cut_units(build *b) {
+    enum { ENOUGH = 4000 };
+    b->units = TN__ARENA_ARRAY(&b->arena, unit, b->n_distinct + 1);
+    if (!b->units) return tn__error_oom();
+    for (uint32_t i = 0; i < b->n_distinct; i++) {
+        double cost = compile_cost(b->kernels[b->order[i]]);
+        unit *u = b->n_units ? &b->units[b->n_units - 1] : NULL;
+        if (!u || u->cost + cost > ENOUGH) {
+            u = &b->units[b->n_units++];
+            u->first = i;
         }
+        u->n++;
+        u->cost += cost;
     }
-    if (e) LLVMDisposeModule(module);
-    else *out = module;
+    qsort(b->units, b->n_units, sizeof *b->units, dearest_first);
+    return NULL;
+}
+
+static void compile_units(void *self, int64_t begin, int64_t end, int32_t worker) {
+    build *b = self;
+    for (int64_t i = begin; i < end; i++) {
+        unit *u = &b->units[i];
+        if (!b->machines[worker]) u->error = tn__machine_create(b->c, b->target, &b->machines[worker]);
+        if (!u->error)
+            u->error = tn__object_create(b->c, b->target, b->machines[worker], b->kernels, b->symbols, b->order + u->first, u->n, &u->object);
+    }
+}
+
+static tn_error *compile(build *b, tn__pool *pool) {
+    TN__TRY(cut_units(b));
+    b->n_machines = tn__pool_get_threads(pool);
+    b->machines = TN__ARENA_ARRAY(&b->arena, LLVMTargetMachineRef, b->n_machines);
+    if (!b->machines) return tn__error_oom();
+    tn__pool_run(pool, compile_units, b, b->n_units, 1);
+    tn_error *e = NULL;
+    for (uint32_t i = 0; i < b->n_units; i++) { /* the first one in order, for the message not to depend on the threads either */
+        if (!e) e = b->units[i].error;
+        else tn_error_destroy(b->units[i].error);
+        b->units[i].error = NULL;
+    }
     return e;
 }
 
-static tn_error *from_llvm(tn_context *c, LLVMErrorRef failed, const char *what) {
-    if (!failed) return NULL;
-    char *text = LLVMGetErrorMessage(failed);
-    tn_error *e = TN__FAIL(&c->allocator, CODEGEN, "%s: %s", what, text);
-    LLVMDisposeErrorMessage(text);
-    return e;
+/* ---- objects in one block, as the cache keeps them: count 8, sizes 8 each; then each object; all little endian -------------- */
+
+static void put_u64(unsigned char *p, uint64_t x) {
+    for (int i = 0; i < 8; i++) p[i] = (unsigned char)(x >> (8 * i));
 }
 
-/* The object file of the kernels. */
-static tn_error *compile(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, LLVMMemoryBufferRef *out) {
-    LLVMTargetMachineRef machine = NULL;
-    LLVMModuleRef module = NULL;
-    LLVMContextRef lc = LLVMContextCreate();
-    tn_error *e = machine_create(c, target, &machine);
-    if (!e) e = module_create(c, target, machine, lc, kernels, n, &module);
-    char *message = NULL;
-    if (!e && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &message, out)) {
-        e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);
-        LLVMDisposeMessage(message);
-    }
-    if (module) LLVMDisposeModule(module);
-    if (machine) LLVMDisposeTargetMachine(machine);
-    LLVMContextDispose(lc);
-    return e;
+static uint64_t get_u64(const unsigned char *p) {
+    uint64_t x = 0;
+    for (int i = 0; i < 8; i++) x |= (uint64_t)p[i] << (8 * i);
+    return x;
 }
 
-/* Brings the object into memory and finds the functions. Takes `object`; after a failure code->jit is NULL. */
-static tn_error *link_object(tn__code *code, const tn__target *target, tn__kernel *const *kernels, LLVMMemoryBufferRef object) {
-    tn_context *c = code->context;
-    LLVMTargetMachineRef machine;
-    code->bytes = LLVMGetBufferSize(object);
-    tn_error *e = machine_create(c, target, &machine);
-    if (!e) {
-        LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-        LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
-        e = from_llvm(c, LLVMOrcCreateLLJIT(&code->jit, builder), "LLVM ORC");
+static void store(const build *b, const char *dir, const tn__cache_key *key) {
+    const tn_allocator *a = &b->c->allocator;
+    size_t head = 8 + 8 * (size_t)b->n_units, bytes = head;
+    for (uint32_t i = 0; i < b->n_units; i++) bytes += LLVMGetBufferSize(b->units[i].object);
+    unsigned char *block = tn__alloc(a, bytes), *at = block + head;
+    if (!block) return; /* the next start compiles again */
+    put_u64(block, b->n_units);
+    for (uint32_t i = 0; i < b->n_units; i++) {
+        size_t n = LLVMGetBufferSize(b->units[i].object);
+        put_u64(block + 8 + 8 * i, n);
+        memcpy(at, LLVMGetBufferStart(b->units[i].object), n);
+        at += n;
     }
-    if (!e) {
-        LLVMOrcDefinitionGeneratorRef process;
-        LLVMOrcJITDylibRef main = LLVMOrcLLJITGetMainJITDylib(code->jit);
-        e = from_llvm(c, LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(code->jit), NULL, NULL),
-                      "LLVM ORC");
-        if (!e) LLVMOrcJITDylibAddGenerator(main, process);
-        if (!e) e = from_llvm(c, LLVMOrcLLJITAddObjectFile(code->jit, main, object), "LLVM ORC"), object = NULL;
+    tn__cache_store(b->c, dir, key, block, bytes);
+    tn__free(a, block, bytes);
+}
+
+/* Checked although the entry's checksum was right: a wrong count must not become a wrong address. */
+static bool split(build *b, const unsigned char *data, size_t bytes) {
+    if (bytes < 8 || get_u64(data) > (bytes - 8) / 8 || get_u64(data) > b->n_distinct) return false;
+    uint32_t n = (uint32_t)get_u64(data);
+    const unsigned char *at = data + 8 + 8 * (size_t)n;
+    uint64_t left = bytes - 8 - 8 * (uint64_t)n;
+    b->units = TN__ARENA_ARRAY(&b->arena, unit, n + 1);
+    for (uint32_t i = 0; b->units && i < n; i++) {
+        uint64_t size = get_u64(data + 8 + 8 * (size_t)i);
+        if (size > left) return false;
+        b->units[b->n_units++].object = LLVMCreateMemoryBufferWithMemoryRangeCopy((const char *)at, (size_t)size, "cache");
+        at += size, left -= size;
     }
-    for (uint32_t i = 0; !e && i < code->n; i++) {
-        LLVMOrcExecutorAddress at = 0;
-        e = from_llvm(c, LLVMOrcLLJITLookup(code->jit, &at, kernels[i]->name), "LLVM ORC");
-        uintptr_t address = (uintptr_t)at;
-        memcpy(&code->functions[i], &address, sizeof address);
+    return b->units && !left;
+}
+
+/* ---- code ----------------------------------------------------------------------------------------------------------------- */
+
+static void dispose_objects(build *b) {
+    for (uint32_t i = 0; i < b->n_units; i++)
+        if (b->units[i].object) LLVMDisposeMemoryBuffer(b->units[i].object);
+    b->n_units = 0;
+}
+
+static tn_error *link_units(tn__code *code, build *b) {
+    LLVMMemoryBufferRef *objects = TN__ARENA_ARRAY(&b->arena, LLVMMemoryBufferRef, b->n_units + 1);
+    if (!objects) return tn__error_oom();
+    code->bytes = 0;
+    for (uint32_t i = 0; i < b->n_units; i++) {
+        objects[i] = b->units[i].object;
+        b->units[i].object = NULL;
+        code->bytes += LLVMGetBufferSize(objects[i]);
     }
-    if (object) LLVMDisposeMemoryBuffer(object);
-    if (e && code->jit) {
-        LLVMConsumeError(LLVMOrcDisposeLLJIT(code->jit));
-        code->jit = NULL;
-    }
-    return e;
+    return tn__link(b->c, b->target, objects, b->n_units, b->symbols, b->n, &code->jit, code->functions);
 }
 
 /* True when the code came from the cache; whatever is wrong with an entry only means compiling. */
-static bool link_cached(tn__code *code, const tn__target *target, tn__kernel *const *kernels, const char *dir, const tn__cache_key *key) {
+static bool link_cached(tn__code *code, build *b, const char *dir, const tn__cache_key *key) {
     tn__cache_entry entry;
-    if (!tn__cache_load(code->context, dir, key, &entry)) return false;
-    LLVMMemoryBufferRef object = LLVMCreateMemoryBufferWithMemoryRangeCopy(entry.object, entry.object_bytes, "cache");
-    tn__cache_release(code->context, &entry);
-    tn_error *e = link_object(code, target, kernels, object);
-    if (e) tn__log(code->context, TN_LOG_INFO, "code cache, compiling: %s", tn_error_get_message(e));
+    if (!tn__cache_load(b->c, dir, key, &entry)) return false;
+    bool whole = split(b, entry.object, entry.object_bytes);
+    tn__cache_release(b->c, &entry);
+    tn_error *e = whole ? link_units(code, b) : TN__FAIL(&b->c->allocator, CODEGEN, "an entry does not hold together");
+    dispose_objects(b);
+    if (e) tn__log(b->c, TN_LOG_INFO, "code cache, compiling: %s", tn_error_get_message(e));
     code->from_cache = !e;
     tn_error_destroy(e);
     return code->from_cache;
 }
 
+static tn_error *create(tn__code *code, build *b, const char *cache_dir, tn__pool *pool) {
+    TN__TRY(find_distinct(b));
+    tn__cache_key key = {{0}};
+    if (cache_dir) {
+        tn__cache_key *list = TN__ARENA_ARRAY(&b->arena, tn__cache_key, b->n_distinct + 1);
+        if (!list) return tn__error_oom();
+        for (uint32_t i = 0; i < b->n_distinct; i++) list[i] = b->identities[b->order[i]];
+        key = tn__cache_key_make(b->target, list, b->n_distinct);
+        if (link_cached(code, b, cache_dir, &key)) return NULL;
+    }
+    tn_error *e = compile(b, pool);
+    if (!e && cache_dir) store(b, cache_dir, &key);
+    if (!e) e = link_units(code, b);
+    dispose_objects(b);
+    for (int32_t i = 0; i < b->n_machines; i++)
+        if (b->machines[i]) LLVMDisposeTargetMachine(b->machines[i]);
+    return e;
+}
+
 tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const char *cache_dir,
-                          tn__code **out) {
+                          tn__pool *pool, tn__code **out) {
     *out = NULL;
-    init_targets_once();
     tn__code *code = tn__alloc_zero(&c->allocator, sizeof *code + n * sizeof *code->functions);
     if (!code) return tn__error_oom();
     tn_context_retain(c);
     code->context = c;
     code->n = n;
-    tn_error *e = NULL;
-    tn__cache_key key = {{0}};
-    if (cache_dir) key = tn__cache_key_make(target, kernels, n);
-    if (!cache_dir || !link_cached(code, target, kernels, cache_dir, &key)) {
-        LLVMMemoryBufferRef object = NULL;
-        e = compile(c, target, kernels, n, &object);
-        if (!e && cache_dir) tn__cache_store(c, cache_dir, &key, LLVMGetBufferStart(object), LLVMGetBufferSize(object));
-        if (!e) e = link_object(code, target, kernels, object);
-    }
+    build b = {.c = c, .target = target, .kernels = kernels, .n = n};
+    tn__arena_init(&b.arena, &c->allocator);
+    tn_error *e = create(code, &b, cache_dir, pool);
+    tn__arena_deinit(&b.arena);
     if (e) tn__code_destroy(code);
     else *out = code;
     return e;
@@ -213,7 +242,7 @@ tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *c
 void tn__code_destroy(tn__code *code) {
     if (!code) return;
     tn_context *c = code->context;
-    if (code->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(code->jit));
+    tn__unlink(code->jit);
     tn__free(&c->allocator, code, sizeof *code + code->n * sizeof *code->functions);
     tn_context_release(c);
 }
@@ -221,30 +250,3 @@ void tn__code_destroy(tn__code *code) {
 tn__kernel_fn tn__code_get(const tn__code *code, uint32_t index) { return index < code->n ? code->functions[index] : NULL; }
 uint64_t tn__code_bytes(const tn__code *code) { return code->bytes; }
 bool tn__code_from_cache(const tn__code *code) { return code->from_cache; }
-
-tn_error *tn__code_text(tn_context *c, const tn__target *target, const tn__kernel *kernel, bool assembly, char **out_text) {
-    *out_text = NULL;
-    LLVMTargetMachineRef machine = NULL;
-    LLVMModuleRef module = NULL;
-    LLVMMemoryBufferRef text = NULL;
-    LLVMContextRef lc = LLVMContextCreate();
-    tn__kernel *one[1] = {(tn__kernel *)kernel};
-    tn_error *e = machine_create(c, target, &machine);
-    if (!e) e = module_create(c, target, machine, lc, one, 1, &module);
-    char *message = NULL;
-    if (!e && assembly && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &message, &text)) {
-        e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);
-        LLVMDisposeMessage(message);
-    }
-    if (!e) {
-        char *ir = assembly ? NULL : LLVMPrintModuleToString(module);
-        *out_text = tn__strdup(&c->allocator, assembly ? LLVMGetBufferStart(text) : ir);
-        if (ir) LLVMDisposeMessage(ir);
-        if (!*out_text) e = tn__error_oom();
-    }
-    if (text) LLVMDisposeMemoryBuffer(text);
-    if (module) LLVMDisposeModule(module);
-    if (machine) LLVMDisposeTargetMachine(machine);
-    LLVMContextDispose(lc);
-    return e;
-}

@@ -160,6 +160,70 @@ static void test_foreign(void **state) {
     clear();
 }
 
+/* One entry holds the same bytes whatever the number of threads that compiled it. */
+static void test_threads(void **state) {
+    static unsigned char first[1 << 20], now[1 << 20];
+    const char *threads[] = {"1", "2", "3", "7"};
+    char path[2][512];
+    size_t n = 0;
+    for (int i = 0; i < 4; i++) {
+        tn_graph *g;
+        tn_options *o;
+        tn_executable *exe;
+        ok(tn_graph_create(context, "net", &g));
+        for (int64_t k = 0; k < 12; k++) { /* kernels of many sizes, so that there are several units */
+            int64_t dims[4] = {1, 3 + k, 5 + 3 * k, 7 + k}, filter[4] = {20 + k, 3 + k, 3, 3};
+            tn_tensor *w;
+            ok(tn_tensor_create(context, TN_DTYPE_f32, 4, filter, &w));
+            tn_value in[3] = {tn_graph_input(g, "x", TN_DTYPE_f32, 4, dims), tn_graph_constant(g, w), {0}};
+            tn_attr pads = {.name = "pads", .kind = TN_ATTR_INTS, .ints = (int64_t[]){1, 1, 1, 1}, .n = 4};
+            tn_graph_output(g, "y", tn_graph_op(g, "conv", in, 3, &pads, 1, 1));
+            tn_tensor_release(w);
+        }
+        ok(tn_graph_check(g));
+        ok(tn_options_create(context, &o));
+        ok(tn_options_set(o, "threads", threads[i]));
+        ok(tn_options_set(o, "cache_dir", folder));
+        ok(tn_compile(g, o, &exe));
+        assert_int_equal(entries(path), 1);
+        if (!i) {
+            n = load(path[0], first, sizeof first);
+            assert_true(first[64] > 1); /* objects in it: the test would show nothing with one */
+        }
+        else {
+            assert_int_equal(load(path[0], now, sizeof now), n);
+            assert_memory_equal(first, now, n);
+        }
+        clear();
+        tn_executable_release(exe), tn_options_release(o), tn_graph_release(g);
+    }
+}
+
+/* Kernels that differ in nothing but name and place are one function. */
+static void test_equal_kernels(void **state) {
+    uint64_t bytes[2];
+    for (int more = 0; more < 2; more++) {
+        tn_graph *g;
+        tn_options *o;
+        tn_executable *exe;
+        int64_t n = 100;
+        ok(tn_graph_create(context, "net", &g));
+        for (int k = 0; k <= 4 * more; k++) {
+            tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 1, &n);
+            tn_graph_output(g, "y", tn_graph_op(g, "exp", &x, 1, NULL, 0, 1));
+        }
+        ok(tn_options_create(context, &o));
+        ok(tn_options_set(o, "cache", "off"));
+        ok(tn_compile(g, o, &exe));
+        tn_executable_stats s = {.struct_size = sizeof s};
+        ok(tn_executable_get_stats(exe, &s));
+        assert_int_equal(s.n_kernels, more ? 10 : 2); /* each with a tail */
+        bytes[more] = s.code_bytes;
+        tn_executable_release(exe), tn_options_release(o), tn_graph_release(g);
+    }
+    assert_int_equal(bytes[0], bytes[1]);
+}
+
 static void test_unusable(void **state) {
     char path[192];
     snprintf(path, sizeof path, "%s/file", root);
@@ -196,6 +260,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_hit), cmocka_unit_test(test_damage), cmocka_unit_test(test_foreign),
-                                       cmocka_unit_test(test_unusable)};
+                                       cmocka_unit_test(test_unusable), cmocka_unit_test(test_threads),
+                                       cmocka_unit_test(test_equal_kernels)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -159,6 +159,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     for (size_t i = 0; i < g->values.count; i++)
         if (g->values.data[i].type.dtype == TN_DTYPE_string)
             return TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
+    if (config->threads > 1) TN__TRY(tn__pool_create(&c->context->allocator, config->threads, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));
     tn__lower_config lower = {target.lanes, target.registers, !tn__pass_is_off(config->disabled_passes, "layout"),
@@ -166,8 +167,8 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
     if (c->program->kernels.count)
         TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
-                                config->cache_dir, &c->code));
-    return config->threads > 1 ? tn__pool_create(&c->context->allocator, config->threads, &c->pool) : NULL;
+                                config->cache_dir, c->pool, &c->code));
+    return NULL;
 }
 
 static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact) {

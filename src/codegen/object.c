@@ -1,0 +1,150 @@
+/* Target machines, and kernels -> LLVM module -> the few IR passes that pay -> object file. */
+#include "codegen/object.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <stdio.h>
+
+#include "base/context.h"
+#include "base/os_thread.h"
+#include "codegen/emit.h"
+
+/* The emitter speaks intrinsics that these passes simplify; loops are already in their final form, so no unrolling or vectorising. */
+static const char ir_passes[] = "function(mem2reg,early-cse,loop-mssa(licm),early-cse)";
+
+static void init_targets(void) {
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser();
+}
+
+void tn__llvm_init(void) {
+    /* LLVM's registry of targets is global to the process and idempotent; this only keeps two threads from doing it at once */
+    static tn__os_once once;
+    tn__os_call_once(&once, init_targets);
+}
+
+static void copy_message(char *to, size_t bytes, char *message) {
+    snprintf(to, bytes, "%s", message);
+    LLVMDisposeMessage(message);
+}
+
+tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
+    tn__llvm_init();
+    memset(out, 0, sizeof *out);
+    bool host = !cpu || !strcmp(cpu, "host");
+    if (host) {
+        copy_message(out->cpu, sizeof out->cpu, LLVMGetHostCPUName());
+        copy_message(out->features, sizeof out->features, LLVMGetHostCPUFeatures());
+    } else {
+        snprintf(out->cpu, sizeof out->cpu, "%s", cpu);
+    }
+    const char *f = out->features;
+    bool avx512 = strstr(f, "+avx512f") && strstr(f, "+avx512vl") && strstr(f, "+avx512bw") && strstr(f, "+avx512dq");
+    bool avx2 = strstr(f, "+avx2") && strstr(f, "+fma");
+    if (!host) avx512 = !strcmp(cpu, "x86-64-v4"), avx2 = !strcmp(cpu, "x86-64-v3");
+    out->lanes = avx512 ? 16 : avx2 ? 8 : 4;
+    out->registers = avx512 ? 32 : 16;
+    out->half = avx512 || avx2 || strstr(f, "+f16c");
+#if defined(__aarch64__)
+    out->registers = 32;
+    out->half = true;
+#endif
+    (void)c;
+    return NULL;
+}
+
+tn_error *tn__machine_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef *out) {
+    tn__llvm_init();
+    char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+    LLVMTargetRef t;
+    if (LLVMGetTargetFromTriple(triple, &t, &message)) {
+        tn_error *e = TN__FAIL(&c->allocator, CODEGEN, "no target for %s: %s", triple, message);
+        LLVMDisposeMessage(message);
+        LLVMDisposeMessage(triple);
+        return e;
+    }
+    *out = LLVMCreateTargetMachine(t, triple, target->cpu, target->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                   LLVMCodeModelJITDefault);
+    LLVMDisposeMessage(triple);
+    return *out ? NULL : TN__FAIL(&c->allocator, CODEGEN, "LLVM does not know CPU '%s'", target->cpu);
+}
+
+/* A verified and simplified module of the kernels. */
+static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, LLVMContextRef lc,
+                               tn__kernel *const *kernels, const tn__symbol *symbols, const uint32_t *indices, uint32_t n, LLVMModuleRef *out) {
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("tenon", lc);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetModuleDataLayout(module, layout);
+    LLVMDisposeTargetData(layout);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    LLVMSetTarget(module, triple);
+    LLVMDisposeMessage(triple);
+    for (uint32_t i = 0; i < n; i++) tn__emit_kernel(module, target, kernels[indices[i]], symbols[indices[i]].text);
+    tn_error *e = NULL;
+#ifndef NDEBUG
+    char *message = NULL;
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message))
+        e = TN__FAIL(&c->allocator, INTERNAL, "generated IR is invalid: %s", message);
+    LLVMDisposeMessage(message);
+#endif
+    if (!e) {
+        LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+        LLVMErrorRef failed = LLVMRunPasses(module, ir_passes, machine, o);
+        LLVMDisposePassBuilderOptions(o);
+        if (failed) {
+            char *text = LLVMGetErrorMessage(failed);
+            e = TN__FAIL(&c->allocator, CODEGEN, "LLVM passes: %s", text);
+            LLVMDisposeErrorMessage(text);
+        }
+    }
+    if (e) LLVMDisposeModule(module);
+    else *out = module;
+    return e;
+}
+
+tn_error *tn__object_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, tn__kernel *const *kernels,
+                            const tn__symbol *symbols, const uint32_t *indices, uint32_t n, LLVMMemoryBufferRef *out) {
+    *out = NULL;
+    LLVMModuleRef module = NULL;
+    LLVMContextRef lc = LLVMContextCreate();
+    tn_error *e = module_create(c, target, machine, lc, kernels, symbols, indices, n, &module);
+    char *message = NULL;
+    if (!e && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &message, out)) {
+        e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);
+        LLVMDisposeMessage(message);
+    }
+    if (module) LLVMDisposeModule(module);
+    LLVMContextDispose(lc);
+    return e;
+}
+
+tn_error *tn__code_text(tn_context *c, const tn__target *target, const tn__kernel *kernel, bool assembly, char **out_text) {
+    *out_text = NULL;
+    LLVMTargetMachineRef machine = NULL;
+    LLVMModuleRef module = NULL;
+    LLVMMemoryBufferRef text = NULL;
+    LLVMContextRef lc = LLVMContextCreate();
+    tn__symbol name;
+    snprintf(name.text, sizeof name.text, "%s", kernel->name);
+    tn_error *e = tn__machine_create(c, target, &machine);
+    if (!e) e = module_create(c, target, machine, lc, (tn__kernel *[]){(tn__kernel *)kernel}, &name, (uint32_t[]){0}, 1, &module);
+    char *message = NULL;
+    if (!e && assembly && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &message, &text)) {
+        e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);
+        LLVMDisposeMessage(message);
+    }
+    if (!e) {
+        char *ir = assembly ? NULL : LLVMPrintModuleToString(module);
+        *out_text = tn__strdup(&c->allocator, assembly ? LLVMGetBufferStart(text) : ir);
+        if (ir) LLVMDisposeMessage(ir);
+        if (!*out_text) e = tn__error_oom();
+    }
+    if (text) LLVMDisposeMemoryBuffer(text);
+    if (module) LLVMDisposeModule(module);
+    if (machine) LLVMDisposeTargetMachine(machine);
+    LLVMContextDispose(lc);
+    return e;
+}
