@@ -76,9 +76,10 @@ _Static_assert(sizeof(tn__kguard) == sizeof(tn__kmap) + 8, "hash_expr must hash 
 _Static_assert(sizeof(tn__kexpr) == 16 + 8 + sizeof(tn__kmap) + 8 + TN__K_GUARDS * sizeof(tn__kguard),
                "hash_expr must hash every field of tn__kexpr");
 _Static_assert(sizeof(tn__kdomain) == 40, "hash_kernel must hash every field of tn__kdomain");
+_Static_assert(sizeof(tn__kstore) == 8 + sizeof(tn__kmap), "hash_kernel must hash every field of tn__kstore");
 _Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
-                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 4 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) +
-                                         10 * 4 + 3 * 8,
+                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 4 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 8 +
+                                         TN__K_STORES * sizeof(tn__kstore) + 10 * 4 + 3 * 8,
                "hash_kernel must hash every field of tn__kernel that decides code");
 
 static void hash_map(hash *h, const tn__kmap *m) {
@@ -112,6 +113,11 @@ static void hash_kernel(hash *h, const tn__kernel *k) {
     for (int32_t i = 0; i < k->n_buffers && i < TN__K_BUFFERS; i++) hash_i64(h, k->buffer_dtype[i]);
     hash_i64(h, k->out_buffer);
     hash_map(h, &k->out_map);
+    hash_i64(h, k->n_stores);
+    for (int32_t i = 0; i < k->n_stores && i < TN__K_STORES; i++) {
+        hash_i64(h, k->stores[i].expr), hash_i64(h, k->stores[i].buffer);
+        hash_map(h, &k->stores[i].map);
+    }
     hash_i64(h, k->lanes), hash_i64(h, k->v), hash_i64(h, k->v_tail), hash_i64(h, k->r_lanes);
     hash_i64(h, k->j), hash_i64(h, k->nv), hash_i64(h, k->m), hash_i64(h, k->mr), hash_i64(h, k->m_chunk);
     hash_word(h, k->unroll);

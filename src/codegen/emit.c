@@ -155,29 +155,28 @@ static LLVMValueRef horizontal(emitter *e, LLVMValueRef x, tn__kop op, tn_dtype 
     return LLVMBuildExtractElement(e->b, x, tn__emit_c64(e, 0), "");
 }
 
-static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
-    const tn__kernel *k = e->k;
-    tn_dtype d = k->buffer_dtype[k->out_buffer];
-    LLVMValueRef offset = tn__emit_offset(e, &k->out_map, i, j);
+static void emit_store(emitter *e, LLVMValueRef value, int32_t buffer, const tn__kmap *map, int32_t i, int32_t j) {
+    tn_dtype d = e->k->buffer_dtype[buffer];
+    LLVMValueRef offset = tn__emit_offset(e, map, i, j);
     if (e->lane >= 0) value = tn__emit_splat(e, value);
     value = tn__emit_to_memory(e, d, value);
     if (e->lane < 0) {
-        LLVMBuildStore(e->b, value, tn__emit_pointer(e, k->out_buffer, offset));
+        LLVMBuildStore(e->b, value, tn__emit_pointer(e, buffer, offset));
         return;
     }
-    int64_t step = k->out_map.stride[e->lane];
+    int64_t step = map->stride[e->lane];
     LLVMValueRef mask = tn__emit_tail_mask(e, j);
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context);
     if (step == 1 && !mask) {
-        LLVMValueRef s = LLVMBuildStore(e->b, value, tn__emit_pointer(e, k->out_buffer, offset));
+        LLVMValueRef s = LLVMBuildStore(e->b, value, tn__emit_pointer(e, buffer, offset));
         LLVMSetAlignment(s, tn_dtype_bits(d) / 8);
         return;
     }
     LLVMValueRef where;
-    if (step == 1) where = tn__emit_pointer(e, k->out_buffer, offset);
+    if (step == 1) where = tn__emit_pointer(e, buffer, offset);
     else {
         LLVMValueRef offsets = LLVMBuildAdd(e->b, tn__emit_splat(e, offset), tn__emit_lane_numbers(e, step), "");
-        where = LLVMBuildGEP2(e->b, tn__emit_scalar_type(e, d, true), e->bases[k->out_buffer], &offsets, 1, "");
+        where = LLVMBuildGEP2(e->b, tn__emit_scalar_type(e, d, true), e->bases[buffer], &offsets, 1, "");
     }
     const char *name = step == 1 ? "llvm.masked.store" : "llvm.masked.scatter";
     LLVMTypeRef ov[2] = {LLVMTypeOf(value), LLVMTypeOf(where)};
@@ -190,7 +189,7 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t i, int32_t j) {
 /* Rows lie side by side in the result and lanes do not: the tile is turned in registers and stored row-wise. */
 static bool stores_turned(const emitter *e) {
     const tn__kernel *k = e->k;
-    return k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
+    return !k->n_stores && k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
            k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
 }
 
@@ -256,7 +255,12 @@ static void emit_tile(emitter *e) {
         }
     if (k->r_lanes) e->lane = -1;
     for (int32_t i = 0; i < e->rows; i++)
-        for (int32_t j = 0; j < e->vectors; j++) emit_store(e, tn__emit_expr(e, k->epilogue, i, j), i, j);
+        for (int32_t j = 0; j < e->vectors; j++) {
+            LLVMValueRef more[TN__K_STORES], first = tn__emit_expr(e, k->epilogue, i, j);
+            for (int32_t n = 0; n < k->n_stores; n++) more[n] = tn__emit_expr(e, k->stores[n].expr, i, j);
+            emit_store(e, first, k->out_buffer, &k->out_map, i, j);
+            for (int32_t n = 0; n < k->n_stores; n++) emit_store(e, more[n], k->stores[n].buffer, &k->stores[n].map, i, j);
+        }
     e->lane = lane;
 }
 

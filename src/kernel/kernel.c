@@ -43,6 +43,27 @@ int32_t tn__kx_load(tn__kernel *k, int32_t buffer, const tn__kmap *map) {
     return e;
 }
 
+static int32_t f1(tn__kernel *k, tn__kop op, int32_t x) { return tn__kx(k, op, TN_DTYPE_f32, x, -1, -1); }
+static int32_t f2(tn__kernel *k, tn__kop op, int32_t x, int32_t y) { return tn__kx(k, op, TN_DTYPE_f32, x, y, -1); }
+static int32_t number(tn__kernel *k, double v) { return tn__kx_const(k, TN_DTYPE_f32, v); }
+
+int32_t tn__kx_sigmoid(tn__kernel *k, int32_t x) {
+    int32_t e = f1(k, TN__KX_EXP, f1(k, TN__KX_NEG, x));
+    return f2(k, TN__KX_DIV, number(k, 1), f2(k, TN__KX_ADD, number(k, 1), e));
+}
+
+int32_t tn__kx_softplus(tn__kernel *k, int32_t x) {
+    int32_t e = f1(k, TN__KX_EXP, f1(k, TN__KX_NEG, f1(k, TN__KX_ABS, x)));
+    int32_t l = f1(k, TN__KX_LOG, f2(k, TN__KX_ADD, number(k, 1), e));
+    return f2(k, TN__KX_ADD, f2(k, TN__KX_MAX, x, number(k, 0)), l);
+}
+
+int32_t tn__kx_clamp(tn__kernel *k, int32_t x, double low, double high) {
+    int32_t l = number(k, low), h = number(k, high);
+    x = tn__kx(k, TN__KX_SELECT, TN_DTYPE_f32, tn__kx(k, TN__KX_LT, TN_DTYPE_bool, x, l, -1), l, x);
+    return tn__kx(k, TN__KX_SELECT, TN_DTYPE_f32, tn__kx(k, TN__KX_LT, TN_DTYPE_bool, h, x, -1), h, x);
+}
+
 void tn__kernel_finish(tn__kernel *k) {
     double per_step = 1;
     k->grid = 1;

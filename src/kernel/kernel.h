@@ -8,12 +8,12 @@
  *         acc[i][j] = reduce(acc[i][j], body(i, j))
  *       store epilogue(acc[i][j])
  *
- * Without reduction dims the epilogue is stored directly. Accesses are affine in the dims. */
+ * Without reduction dims the epilogue is stored directly. Further results of the same index may be stored beside it. Accesses are affine in the dims. */
 #ifndef TN_KERNEL_KERNEL_H
 #define TN_KERNEL_KERNEL_H
 #include "op/op.h"
 
-enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3 };
+enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3, TN__K_STORES = 2 };
 
 /* Element offset = offset + sum stride[d] * index[d]. */
 typedef struct tn__kmap {
@@ -51,6 +51,12 @@ typedef struct tn__kdomain {
     int64_t mul_s, mul_r, add, bound;
 } tn__kdomain;
 
+/* A further result. All results of an index are computed before any is stored: a buffer may be read and written in place. */
+typedef struct tn__kstore {
+    int32_t expr, buffer;
+    tn__kmap map;
+} tn__kstore;
+
 typedef struct tn__kernel {
     char name[64];             /* symbol */
     int32_t n_dims, n_spatial; /* dims[0..n_spatial) spatial, the rest reduction, outermost first */
@@ -66,6 +72,8 @@ typedef struct tn__kernel {
     tn_dtype buffer_dtype[TN__K_BUFFERS];
     int32_t out_buffer;
     tn__kmap out_map;
+    int32_t n_stores;
+    tn__kstore stores[TN__K_STORES];
 
     /* schedule */
     int32_t lanes;   /* W: vector lanes; 1 = scalar; 0 = no schedule yet, an elementwise kernel of plain dims */
@@ -85,6 +93,10 @@ typedef struct tn__kernel {
 int32_t tn__kx(tn__kernel *k, tn__kop op, tn_dtype dtype, int32_t a, int32_t b, int32_t c);
 int32_t tn__kx_const(tn__kernel *k, tn_dtype dtype, double value);
 int32_t tn__kx_load(tn__kernel *k, int32_t buffer, const tn__kmap *map);
+/* On f32: 1 / (1 + exp(-x)); max(x, 0) + log(1 + exp(-|x|)); x between low and high, NaN kept. */
+int32_t tn__kx_sigmoid(tn__kernel *k, int32_t x);
+int32_t tn__kx_softplus(tn__kernel *k, int32_t x);
+int32_t tn__kx_clamp(tn__kernel *k, int32_t x, double low, double high);
 /* The dtype an element of storage type d has in expressions; NONE when kernels cannot hold it. */
 tn_dtype tn__kernel_compute_dtype(tn_dtype d);
 static inline bool tn__kernel_as_f32(tn_dtype d) { return tn__kernel_compute_dtype(d) == TN_DTYPE_f32; } /* f32, f16, bf16 */

@@ -137,7 +137,7 @@ tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node) {
     return k;
 }
 
-static tn_error *add_step(tn__lower *l, tn__step s, const uint32_t *slots) {
+tn_error *tn__lower_step(tn__lower *l, tn__step s, const uint32_t *slots) {
     s.slots = tn__arena_copy(&l->p->arena, slots, (s.n_slots ? s.n_slots : 1) * sizeof *slots);
     return s.slots && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
@@ -174,7 +174,7 @@ static tn_error *add_call(tn__lower *l, uint32_t node) {
     }
     for (uint32_t i = 0; i < n->n_out; i++) TN__TRY(tn__lower_define(l, tn__out(n, i), &slots[n->n_in + i]));
     tn__step s = {.kind = TN__STEP_CALL, .node = node, .n_slots = n->n_in + n->n_out};
-    return add_step(l, s, slots);
+    return tn__lower_step(l, s, slots);
 }
 
 /* ---- layouts ------------------------------------------------------------------------------------------------- */
@@ -307,7 +307,8 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
     }
     if (tn__lower_elementwise_ok(l->g, n)) return tn__lower_group_elementwise(l, at);
     bool done = false;
-    TN__TRY(tn__lower_move(l, at, &done));
+    TN__TRY(tn__lower_recurrent(l, at, &done));
+    if (!done) TN__TRY(tn__lower_move(l, at, &done));
     return done ? NULL : add_call(l, at);
 }
 
@@ -325,7 +326,7 @@ static tn_error *lower_outputs(tn__lower *l) {
         if (copy[1] == TN__NO_SLOT) return tn__error_oom();
         l->p->slots.data[copy[1]].index = i;
         tn__step step = {.kind = TN__STEP_COPY, .n_slots = 2};
-        TN__TRY(add_step(l, step, copy));
+        TN__TRY(tn__lower_step(l, step, copy));
     }
     return NULL;
 }

@@ -45,6 +45,8 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
 /* A slot of a constant tensor (retained). */
 tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot);
 tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot);
+/* Appends a step; `slots`, s.n_slots of them, are copied, and live at least until it. */
+tn_error *tn__lower_step(tn__lower *l, tn__step s, const uint32_t *slots);
 /* Adds the kernel as a step; takes k over. */
 tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
 /* The same for an elementwise kernel of plain dims, whose schedule is chosen once all kernels are known. Takes k over. */
@@ -85,4 +87,6 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n);
 tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n);
 /* transpose, slice, expand, pad (constant), concat, split piece: affine copies. *out_done false: not for kernels. */
 tn_error *tn__lower_move(tn__lower *l, uint32_t node, bool *out_done);
+/* lstm, gru, rnn: a product of all steps with W, then a loop over time. *out_done false: stays a call. */
+tn_error *tn__lower_recurrent(tn__lower *l, uint32_t node, bool *out_done);
 #endif

@@ -150,28 +150,12 @@ static int32_t number(tn__build *b, double v) { return tn__kx_const(b->k, TN_DTY
 static int32_t select3(tn__build *b, int32_t c, int32_t x, int32_t y) { return tn__kx(b->k, TN__KX_SELECT, TN_DTYPE_f32, c, x, y); }
 static int32_t less(tn__build *b, int32_t x, int32_t y) { return tn__kx(b->k, TN__KX_LT, TN_DTYPE_bool, x, y, -1); }
 
-static int32_t sigmoid(tn__build *b, int32_t x) { /* 1 / (1 + exp(-x)) */
-    int32_t e = unary_f32(b, TN__KX_EXP, unary_f32(b, TN__KX_NEG, x));
-    return binary_f32(b, TN__KX_DIV, number(b, 1), binary_f32(b, TN__KX_ADD, number(b, 1), e));
-}
-
-static int32_t softplus(tn__build *b, int32_t x) { /* max(x, 0) + log(1 + exp(-|x|)) */
-    int32_t e = unary_f32(b, TN__KX_EXP, unary_f32(b, TN__KX_NEG, unary_f32(b, TN__KX_ABS, x)));
-    int32_t l = unary_f32(b, TN__KX_LOG, binary_f32(b, TN__KX_ADD, number(b, 1), e));
-    return binary_f32(b, TN__KX_ADD, binary_f32(b, TN__KX_MAX, x, number(b, 0)), l);
-}
-
-static int32_t clamp(tn__build *b, int32_t x, double low, double high) {
-    x = select3(b, less(b, x, number(b, low)), number(b, low), x);
-    return select3(b, less(b, number(b, high), x), number(b, high), x);
-}
-
 static int32_t build_composite(tn__build *b, const tn__node *n, const int32_t *in) {
     int32_t x = in[0];
     const tn__attrs_alpha *alpha = n->attrs;
     switch (n->op) {
     case TN_OP_relu: return select3(b, less(b, x, number(b, 0)), number(b, 0), x); /* NaN stays */
-    case TN_OP_sigmoid: return sigmoid(b, x);
+    case TN_OP_sigmoid: return tn__kx_sigmoid(b->k, x);
     case TN_OP_reciprocal: return binary_f32(b, TN__KX_DIV, number(b, 1), x);
     case TN_OP_rsqrt: return binary_f32(b, TN__KX_DIV, number(b, 1), unary_f32(b, TN__KX_SQRT, x));
     case TN_OP_leaky_relu:
@@ -180,13 +164,16 @@ static int32_t build_composite(tn__build *b, const tn__node *n, const int32_t *i
     case TN_OP_hard_sigmoid: {
         const tn__attrs_alpha_beta *ab = n->attrs;
         int32_t y = binary_f32(b, TN__KX_ADD, binary_f32(b, TN__KX_MUL, x, number(b, (float)ab->alpha)), number(b, (float)ab->beta));
-        return clamp(b, y, 0, 1);
+        return tn__kx_clamp(b->k, y, 0, 1);
     }
     case TN_OP_hard_swish: {
         int32_t y = binary_f32(b, TN__KX_ADD, binary_f32(b, TN__KX_MUL, x, number(b, (float)(1.0 / 6))), number(b, 0.5));
-        return binary_f32(b, TN__KX_MUL, x, clamp(b, y, 0, 1));
+        return binary_f32(b, TN__KX_MUL, x, tn__kx_clamp(b->k, y, 0, 1));
     }
-    case TN_OP_swish: return binary_f32(b, TN__KX_MUL, x, sigmoid(b, alpha->alpha == 1 ? x : binary_f32(b, TN__KX_MUL, x, number(b, (float)alpha->alpha))));
+    case TN_OP_swish: {
+        int32_t inner = alpha->alpha == 1 ? x : binary_f32(b, TN__KX_MUL, x, number(b, (float)alpha->alpha));
+        return binary_f32(b, TN__KX_MUL, x, tn__kx_sigmoid(b->k, inner));
+    }
     case TN_OP_clip:
         if (in[1] >= 0) x = select3(b, less(b, x, in[1]), in[1], x);
         if (in[2] >= 0) x = select3(b, less(b, in[2], x), in[2], x);
@@ -205,8 +192,8 @@ static int32_t build_composite(tn__build *b, const tn__node *n, const int32_t *i
         int32_t e = binary_f32(b, TN__KX_SUB, unary_f32(b, TN__KX_EXP, x), number(b, 1));
         return select3(b, less(b, x, number(b, 0)), binary_f32(b, TN__KX_MUL, e, number(b, (float)alpha->alpha)), x);
     }
-    case TN_OP_softplus: return softplus(b, x);
-    case TN_OP_mish: return binary_f32(b, TN__KX_MUL, x, unary_f32(b, TN__KX_TANH, softplus(b, x)));
+    case TN_OP_softplus: return tn__kx_softplus(b->k, x);
+    case TN_OP_mish: return binary_f32(b, TN__KX_MUL, x, unary_f32(b, TN__KX_TANH, tn__kx_softplus(b->k, x)));
     case TN_OP_pow: {
         const tn_tensor *c = tn__constant_of(b->l->g, tn__in(b->l->g, n, 1));
         double p = tn__load_f64(c->dtype, c->data, 0);
@@ -234,7 +221,7 @@ static int32_t build_quantisation(tn__build *b, const tn__node *n, tn_error **e)
     }
     bool is_signed = g->values.data[n->first_out].type.dtype == TN_DTYPE_i8;
     x = unary_f32(b, TN__KX_ROUND, binary_f32(b, TN__KX_DIV, x, number(b, scale)));
-    x = clamp(b, binary_f32(b, TN__KX_ADD, x, number(b, zero)), is_signed ? -128 : 0, is_signed ? 127 : 255);
+    x = tn__kx_clamp(b->k, binary_f32(b, TN__KX_ADD, x, number(b, zero)), is_signed ? -128 : 0, is_signed ? 127 : 255);
     return tn__kx(b->k, TN__KX_CAST, TN_DTYPE_i32, x, -1, -1);
 }
 

@@ -52,7 +52,8 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
         if (!tn__mul_i64(elements, p->dims[d].count, &elements)) return TN__FAIL(l->a, LIMIT_EXCEEDED, "a packed constant is too large");
     tn_tensor *packed;
     TN__TRY(tn_tensor_create(l->c, t->dtype, 1, &elements, &packed));
-    if (elements) pack_dims(p, 0, elements, start, t->data, packed->data, tn_dtype_bits(t->dtype) / 8);
+    size_t item = tn_dtype_bits(t->dtype) / 8;
+    if (elements) pack_dims(p, 0, elements, start, (const char *)t->data + (size_t)p->offset * item, packed->data, item);
     tn_error *e = p->widen && tn__kernel_copy_dtype(packed->dtype) != packed->dtype ? widen(l, &packed) : NULL;
     if (!e) e = tn__lower_constant_slot(l, packed, out_slot);
     tn_tensor_release(packed);
@@ -63,25 +64,25 @@ tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint3
     int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w;
     for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
     for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
-    tn__pack p = {3, 4, false, {{outer, c * inner}, {c, inner}, {inner, 1}}, {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}};
+    tn__pack p = {3, 4, false, {{outer, c * inner}, {c, inner}, {inner, 1}}, {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}, 0};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
 tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot) {
     int64_t oc = t->dims[0], ic = t->dims[1], row = (int64_t)nv * l->w, icb = tn__ceil_div(ic, in_block);
     tn__pack p = {3, 5, true, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
-                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}};
+                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}, 0};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
 tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot) {
     int64_t c = t->dims[0], w = l->w;
-    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}};
+    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}, 0};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
 tn_error *tn__pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
     int64_t row = (int64_t)nv * l->w;
-    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}};
+    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0};
     return tn__pack_slot(l, t, &p, out_slot);
 }

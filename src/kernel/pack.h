@@ -17,6 +17,7 @@ typedef struct tn__pack {
         int32_t axis;
         int64_t count, step;
     } dims[TN__PACK_DIMS];
+    int64_t offset; /* of the first element in the source */
 } tn__pack;
 
 /* A constant slot with `t` packed. Elements of 1, 2, 4 or 8 bytes. */

@@ -15,7 +15,36 @@ typedef struct tn__slot {
     size_t offset;       /* ARENA, by tn__kprogram_plan */
 } tn__slot;
 
-typedef enum tn__step_kind { TN__STEP_KERNEL, TN__STEP_CALL, TN__STEP_COPY } tn__step_kind;
+typedef enum tn__step_kind { TN__STEP_KERNEL, TN__STEP_CALL, TN__STEP_COPY, TN__STEP_LOOP, TN__STEP_CHECK } tn__step_kind;
+
+/* Where a launch in a loop finds a buffer: in the slot, `offset` bytes on, `advance` bytes further with every trip. */
+typedef struct tn__loop_buffer {
+    uint32_t slot;
+    int64_t offset, advance;
+} tn__loop_buffer;
+
+typedef struct tn__loop_launch {
+    uint32_t kernel;          /* index into kernels; launches may share one */
+    uint32_t n_buffers;
+    tn__loop_buffer *buffers; /* arena: one per kernel buffer */
+    int64_t grain;            /* grid steps worth a thread's while */
+} tn__loop_launch;
+
+/* `n_strands` sequences that do not depend on each other (the directions of a recurrence): each runs its `n_launches` launches in
+ * order, `trips` times over. */
+typedef struct tn__loop {
+    int64_t trips;
+    uint32_t n_strands, n_launches;
+    tn__loop_launch *launches; /* arena: strand by strand */
+    bool together;             /* the strands run at the same time, each on one thread; else the launches are cut */
+} tn__loop;
+
+/* Every integer of a value lies in [low, high], or the run fails. */
+typedef struct tn__range_check {
+    uint32_t operand; /* of the step's node */
+    const char *what; /* borrowed: the operand's name */
+    int64_t low, high;
+} tn__range_check;
 
 /* One kernel of a launch. */
 typedef struct tn__stage {
@@ -29,12 +58,15 @@ typedef struct tn__stage {
 /* A KERNEL step is a launch: for every o in [0, outer), in parallel, each stage runs its grid steps [o * inner, (o + 1) * inner). */
 typedef struct tn__step {
     tn__step_kind kind;
-    uint32_t node;       /* CALL: node of the program's graph */
-    uint32_t n_slots;    /* CALL, COPY */
-    uint32_t *slots;     /* arena. CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst */
+    uint32_t node;       /* CALL, CHECK, LOOP: node of the program's graph */
+    uint32_t n_slots;    /* not KERNEL */
+    uint32_t *slots;     /* arena. CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst; CHECK: the value;
+                          * LOOP: all that its launches touch, so that they live through the whole loop */
     uint32_t n_stages;   /* KERNEL */
     tn__stage *stages;   /* arena */
     int64_t outer, grain; /* KERNEL; grain: steps of the launch worth a thread's while */
+    const tn__loop *loop;         /* LOOP: arena */
+    const tn__range_check *check; /* CHECK: arena */
 } tn__step;
 
 typedef struct tn__kprogram {

@@ -4,6 +4,7 @@ typedef void map_fn(tn__kmap *map, int32_t d, int64_t by);
 
 static void each_map(tn__kernel *k, map_fn *f, int32_t d, int64_t by) {
     f(&k->out_map, d, by);
+    for (int32_t n = 0; n < k->n_stores; n++) f(&k->stores[n].map, d, by);
     for (int32_t n = 0; n < k->n_exprs; n++) {
         tn__kexpr *x = &k->exprs[n];
         if (x->op != TN__KX_LOAD) continue;
@@ -29,6 +30,8 @@ static bool walks(const tn__kmap *m, int32_t d, int64_t extent) { return m->stri
 
 static bool mergeable(const tn__kernel *k, int32_t d) {
     if (!walks(&k->out_map, d, k->extent[d + 1])) return false;
+    for (int32_t n = 0; n < k->n_stores; n++)
+        if (!walks(&k->stores[n].map, d, k->extent[d + 1])) return false;
     for (int32_t n = 0; n < k->n_exprs; n++) {
         const tn__kexpr *x = &k->exprs[n];
         if (x->op != TN__KX_LOAD) continue;

@@ -1,5 +1,5 @@
 /* Composites that the kernel generator does not take whole, as smaller ops. What an expander refuses stays a call of the reference.
- * The expansions of one family are in expand_<family>.c; short lstm and gru: expand_recurrent.c. */
+ * The expansions of one family are in expand_<family>.c. */
 #include "pass/expand.h"
 
 static tn__expander *const expanders[TN_OP_COUNT] = {
@@ -105,7 +105,7 @@ tn_error *tn_pass_expand(tn_graph *g) {
     r.to->fold = true; /* what an expansion computes from constants */
     for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
-        if (!tn__expand_recurrent(&r, n) && !expand(&r, n)) tn__rewriter_copy(&r, n);
+        if (!expand(&r, n)) tn__rewriter_copy(&r, n);
     }
     r.to->fold = false;
     return tn__rewriter_commit(&r, g);

@@ -36,7 +36,4 @@ void tn__rewriter_copy(tn__rewriter *r, const tn__node *n);
 void tn__rewriter_replace(tn__rewriter *r, const tn__node *n, tn_value v);
 /* Appends the outputs and swaps the contents into g; frees the old ones. Also after errors, which it returns. */
 tn_error *tn__rewriter_commit(tn__rewriter *r, tn_graph *g);
-
-/* Part of pass expand: unrolls an lstm or gru it takes and maps its results; false: the node stays whole. */
-bool tn__expand_recurrent(tn__rewriter *r, const tn__node *n);
 #endif

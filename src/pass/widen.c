@@ -8,6 +8,7 @@ static bool wanted(const tn_graph *g, const tn__node *n) {
     switch (n->op) {
     case TN_OP_softmax: case TN_OP_log_softmax: case TN_OP_batch_normalization: case TN_OP_layer_normalization:
     case TN_OP_rms_normalization: case TN_OP_attention: case TN_OP_rotary_embedding: case TN_OP_lstm: case TN_OP_gru:
+    case TN_OP_rnn:
         return is_half(g->values.data[n->first_out].type.dtype);
     default: return false;
     }

@@ -1,9 +1,12 @@
 /* The cpu device: lowers a graph to a program, compiles its kernels with LLVM, runs the steps on the thread pool. */
 #include "codegen/codegen.h"
+#include "device/cpu/loop.h"
 #include "device/device.h"
 #include "kernel/program.h"
 #include "pass/pass.h"
 #include "rt/pool.h"
+
+#include <inttypes.h>
 
 enum { SPARE = 16, ALIGN = 64 };
 
@@ -110,6 +113,20 @@ static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addre
     return e;
 }
 
+static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const *addresses) {
+    const tn_graph *g = c->program->graph;
+    const tn__node *n = &g->nodes.data[s->node];
+    const tn__range_check *r = s->check;
+    const tn__type *t = tn__type_of(g, tn__in(g, n, r->operand));
+    for (int64_t i = 0, count = tn__type_elements(t); i < count; i++) {
+        int64_t x = tn__load_i64(t->dtype, addresses[s->slots[0]], i);
+        if (x < r->low || x > r->high)
+            return TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "node '%s' (%s): %s[%" PRId64 "] is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
+                            n->name ? n->name : "", tn__op_infos[n->op].name, r->what, i, x, r->low, r->high);
+    }
+    return NULL;
+}
+
 static tn_error *run_steps(const cpu_artefact *c, void **addresses) {
     const tn__kprogram *p = c->program;
     for (size_t i = 0; i < p->steps.count; i++) {
@@ -120,8 +137,13 @@ static tn_error *run_steps(const cpu_artefact *c, void **addresses) {
             else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
         } else if (s->kind == TN__STEP_CALL) {
             TN__TRY(run_call(c, s, addresses));
-        } else if (p->slots.data[s->slots[0]].bytes) {
-            memcpy(addresses[s->slots[1]], addresses[s->slots[0]], p->slots.data[s->slots[1]].bytes);
+        } else if (s->kind == TN__STEP_CHECK) {
+            TN__TRY(run_check(c, s, addresses));
+        } else if (s->kind == TN__STEP_LOOP) {
+            tn__loop_run(p, s->loop, c->code, c->pool, addresses);
+        } else { /* an arena slot is rounded up, the other need not be */
+            size_t from = p->slots.data[s->slots[0]].bytes, to = p->slots.data[s->slots[1]].bytes;
+            if (from && to) memcpy(addresses[s->slots[1]], addresses[s->slots[0]], from < to ? from : to);
         }
     }
     return NULL;
@@ -195,6 +217,8 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     for (size_t i = 0; i < c->program->steps.count; i++) {
         s->n_kernels += c->program->steps.data[i].n_stages;
         s->n_calls += c->program->steps.data[i].kind == TN__STEP_CALL;
+        if (c->program->steps.data[i].kind == TN__STEP_LOOP)
+            s->n_kernels += c->program->steps.data[i].loop->n_strands * c->program->steps.data[i].loop->n_launches;
     }
 }
 

@@ -6,6 +6,8 @@
 
 /* ---- activations (ONNX RNN: f, g, h) --------------------------------------------------------------------------- */
 
+typedef double activation_fn(double x, double alpha, double beta);
+
 static double relu(double x, double a, double b) { return (void)a, (void)b, x > 0 ? x : 0; }
 static double tanh_(double x, double a, double b) { return (void)a, (void)b, tanh(x); }
 static double sigmoid(double x, double a, double b) { return (void)a, (void)b, 1 / (1 + exp(-x)); }
@@ -18,31 +20,50 @@ static double elu(double x, double a, double b) { return (void)b, x >= 0 ? x : a
 static double softsign(double x, double a, double b) { return (void)a, (void)b, x / (1 + fabs(x)); }
 static double softplus(double x, double a, double b) { return (void)a, (void)b, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
 
-/* `takes`: how many of alpha and beta are read from the attribute lists. */
+static activation_fn *const functions[] = {
+    [TN__ACTIVATION_Relu] = relu,
+    [TN__ACTIVATION_Tanh] = tanh_,
+    [TN__ACTIVATION_Sigmoid] = sigmoid,
+    [TN__ACTIVATION_Affine] = affine,
+    [TN__ACTIVATION_LeakyRelu] = leaky,
+    [TN__ACTIVATION_ThresholdedRelu] = thresholded,
+    [TN__ACTIVATION_ScaledTanh] = scaled_tanh,
+    [TN__ACTIVATION_HardSigmoid] = hard_sigmoid,
+    [TN__ACTIVATION_Elu] = elu,
+    [TN__ACTIVATION_Softsign] = softsign,
+    [TN__ACTIVATION_Softplus] = softplus,
+};
+
 static const struct {
     const char *name;
-    double (*f)(double, double, double);
     int takes;
     double alpha, beta;
-} kinds[] = {{"Relu", relu, 0, 0, 0}, {"Tanh", tanh_, 0, 0, 0}, {"Sigmoid", sigmoid, 0, 0, 0}, {"Affine", affine, 2, 1, 0},
-             {"LeakyRelu", leaky, 1, 0.01, 0}, {"ThresholdedRelu", thresholded, 1, 1, 0}, {"ScaledTanh", scaled_tanh, 2, 1, 1},
-             {"HardSigmoid", hard_sigmoid, 2, 0.2, 0.5}, {"Elu", elu, 1, 1, 0}, {"Softsign", softsign, 0, 0, 0},
-             {"Softplus", softplus, 0, 0, 0}};
+} kinds[] = {
+#define TN__ACTIVATION(name, takes, alpha, beta) {#name, takes, alpha, beta},
+    TN__ACTIVATIONS(TN__ACTIVATION)
+#undef TN__ACTIVATION
+};
+_Static_assert(sizeof kinds / sizeof *kinds == sizeof functions / sizeof *functions, "a function for each activation");
 
-static tn_error *find_activations(tn__recurrent *s, uint32_t n_act, const char *const *defaults) {
-    const tn__attrs_rnn *at = s->attrs;
-    uint32_t wanted = n_act * (uint32_t)s->dirs, alpha = 0, beta = 0;
+const tn__recurrent_form *tn__recurrent_form_of(tn__op op) {
+    static const tn__recurrent_form lstm = {4, 3, {"Sigmoid", "Tanh", "Tanh"}, 3}, gru = {3, 2, {"Sigmoid", "Tanh"}, 0}, rnn = {1, 1, {"Tanh"}, 0};
+    return op == TN_OP_lstm ? &lstm : op == TN_OP_gru ? &gru : op == TN_OP_rnn ? &rnn : NULL;
+}
+
+tn_error *tn__recurrent_activations(const tn_allocator *a, const tn__recurrent_form *form, const tn__attrs_rnn *at, int64_t dirs,
+                                    tn__activation out[2][TN__RECURRENT_MAX_ACTIVATIONS]) {
+    uint32_t wanted = form->n_act * (uint32_t)dirs, alpha = 0, beta = 0;
     if (at->activations.n && at->activations.n != wanted)
-        return TN__EVAL_FAIL(s->c, INVALID_GRAPH, "%u activations, wanted %u", at->activations.n, wanted);
+        return TN__FAIL(a, INVALID_GRAPH, "%u activations, wanted %u", at->activations.n, wanted);
     for (uint32_t i = 0; i < wanted; i++) {
-        const char *name = at->activations.n ? at->activations.data[i] : defaults[i % n_act];
+        const char *name = at->activations.n ? at->activations.data[i] : form->names[i % form->n_act];
         size_t k = 0, n = sizeof kinds / sizeof *kinds;
         while (k < n && strcasecmp(kinds[k].name, name)) k++;
-        if (k == n) return TN__EVAL_FAIL(s->c, UNSUPPORTED, "there is no activation '%.40s'", name);
-        tn__activation *a = &s->act[i / n_act][i % n_act];
-        *a = (tn__activation){kinds[k].f, kinds[k].alpha, kinds[k].beta};
-        if (kinds[k].takes > 0 && alpha < at->activation_alpha.n) a->alpha = at->activation_alpha.data[alpha++];
-        if (kinds[k].takes > 1 && beta < at->activation_beta.n) a->beta = at->activation_beta.data[beta++];
+        if (k == n) return TN__FAIL(a, UNSUPPORTED, "there is no activation '%.40s'", name);
+        tn__activation *x = &out[i / form->n_act][i % form->n_act];
+        *x = (tn__activation){(tn__activation_kind)k, kinds[k].alpha, kinds[k].beta};
+        if (kinds[k].takes > 0 && alpha < at->activation_alpha.n) x->alpha = at->activation_alpha.data[alpha++];
+        if (kinds[k].takes > 1 && beta < at->activation_beta.n) x->beta = at->activation_beta.data[beta++];
     }
     return NULL;
 }
@@ -50,7 +71,11 @@ static tn_error *find_activations(tn__recurrent *s, uint32_t n_act, const char *
 double tn__recurrent_act(const tn__recurrent *s, int64_t d, int k, double x) {
     double clip = s->attrs->clip;
     if (clip > 0) x = x > clip ? clip : x < -clip ? -clip : x;
-    return s->act[d][k].f(x, s->act[d][k].alpha, s->act[d][k].beta);
+    return tn__recurrent_unclipped(s, d, k, x);
+}
+
+double tn__recurrent_unclipped(const tn__recurrent *s, int64_t d, int k, double x) {
+    return functions[s->act[d][k].kind](x, s->act[d][k].alpha, s->act[d][k].beta);
 }
 
 void tn__recurrent_product(const tn__recurrent *s, int64_t d, int64_t row, int64_t n, const double *v, double *out) {
@@ -138,11 +163,12 @@ static bool load(tn__recurrent *s, uint32_t k, int64_t n, double **out) {
     return (*out = t ? tn__eval_load_f64(s->c, t) : tn__eval_temp_f64(s->c, n)) != NULL;
 }
 
-tn_error *tn__recurrent_run(tn__eval *c, int64_t gates, uint32_t n_act, const char *const *names, int64_t p_gates,
-                            tn__recurrent_step *step) {
+tn_error *tn__recurrent_run(tn__eval *c, tn__recurrent_step *step) {
+    const tn__recurrent_form *form = tn__recurrent_form_of(c->op);
+    int64_t gates = form->gates, p_gates = form->peepholes;
     tn__recurrent s = {.c = c, .attrs = c->attrs, .gates = gates};
     TN__TRY(check_operands(&s, p_gates));
-    TN__TRY(find_activations(&s, n_act, names));
+    TN__TRY(tn__recurrent_activations(c->a, form, s.attrs, s.dirs, s.act));
     int64_t H = s.hidden, gh = gates * H, states, all;
     if (!tn__mul_i64(s.dirs * s.batch, H, &states) || !tn__mul_i64(s.steps, states, &all)) return TN__EVAL_FAIL(c, LIMIT_EXCEEDED, "the result is too large");
     struct {

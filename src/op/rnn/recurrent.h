@@ -5,10 +5,42 @@
 
 enum { TN__RECURRENT_MAX_ACTIVATIONS = 3 };
 
+/* The activations of ONNX RNN: name, how many of alpha and beta it takes from the attribute lists, their defaults. */
+#define TN__ACTIVATIONS(X)         \
+    X(Relu, 0, 0, 0)               \
+    X(Tanh, 0, 0, 0)               \
+    X(Sigmoid, 0, 0, 0)            \
+    X(Affine, 2, 1, 0)             \
+    X(LeakyRelu, 1, 0.01, 0)       \
+    X(ThresholdedRelu, 1, 1, 0)    \
+    X(ScaledTanh, 2, 1, 1)         \
+    X(HardSigmoid, 2, 0.2, 0.5)    \
+    X(Elu, 1, 1, 0)                \
+    X(Softsign, 0, 0, 0)           \
+    X(Softplus, 0, 0, 0)
+
+typedef enum tn__activation_kind {
+#define TN__ACTIVATION(name, takes, alpha, beta) TN__ACTIVATION_##name,
+    TN__ACTIVATIONS(TN__ACTIVATION)
+#undef TN__ACTIVATION
+} tn__activation_kind;
+
 typedef struct tn__activation {
-    double (*f)(double x, double alpha, double beta);
+    tn__activation_kind kind;
     double alpha, beta;
 } tn__activation;
+
+/* What tells lstm, gru and rnn apart: gates, activations a direction with their defaults, gates with peepholes. */
+typedef struct tn__recurrent_form {
+    int64_t gates;
+    uint32_t n_act;
+    const char *names[TN__RECURRENT_MAX_ACTIVATIONS];
+    int64_t peepholes;
+} tn__recurrent_form;
+const tn__recurrent_form *tn__recurrent_form_of(tn__op op); /* NULL: another op */
+/* The activations of each direction, from the attributes or the form. */
+tn_error *tn__recurrent_activations(const tn_allocator *a, const tn__recurrent_form *form, const tn__attrs_rnn *attrs, int64_t dirs,
+                                    tn__activation out[2][TN__RECURRENT_MAX_ACTIVATIONS]);
 
 typedef struct tn__recurrent {
     tn__eval *c;
@@ -25,11 +57,11 @@ typedef struct tn__recurrent {
 /* One step of one direction: reads s->sum (W x + Wb), s->h, s->cell; writes s->next (the new h) and s->cell. */
 typedef void tn__recurrent_step(tn__recurrent *s, int64_t direction);
 
-/* Runs the whole op; `gates` a step, `n_act` activations a direction with defaults `names`. `p_gates` peephole gates. */
-tn_error *tn__recurrent_run(tn__eval *c, int64_t gates, uint32_t n_act, const char *const *names, int64_t p_gates,
-                            tn__recurrent_step *step);
+/* Runs the whole op. */
+tn_error *tn__recurrent_run(tn__eval *c, tn__recurrent_step *step);
 /* Rows [row, row + n) of direction d's R times v (hidden long), into out. */
 void tn__recurrent_product(const tn__recurrent *s, int64_t d, int64_t row, int64_t n, const double *v, double *out);
-/* Activation k of direction d on x, clipped before as the attribute says. */
+/* Activation k of direction d on x; the first clips x before as the attribute says. */
 double tn__recurrent_act(const tn__recurrent *s, int64_t d, int k, double x);
+double tn__recurrent_unclipped(const tn__recurrent *s, int64_t d, int k, double x);
 #endif

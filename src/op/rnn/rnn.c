@@ -6,7 +6,7 @@
 
 tn_error *tn__infer_rnn(tn__infer *c) {
     const tn__attrs_rnn *at = c->attrs;
-    int64_t gates = c->op == TN_OP_lstm ? 4 : c->op == TN_OP_gru ? 3 : 1;
+    int64_t gates = tn__recurrent_form_of(c->op)->gates;
     bool both = !strcasecmp(at->direction, "bidirectional"), first = at->layout != 0;
     if (!both && strcasecmp(at->direction, "forward") && strcasecmp(at->direction, "reverse"))
         return TN__INFER_FAIL(c, INVALID_GRAPH, "direction is '%s', wanted forward, reverse or bidirectional", at->direction);
@@ -55,14 +55,11 @@ static void lstm_step(tn__recurrent *s, int64_t d) { /* gates i o f c; peepholes
         double o = tn__recurrent_act(s, d, 0, s->sum[H + j] + p[H + j] * cell);
         s->cell[j] = cell;
         /* h's input is not clipped: onnxruntime clips the gates only */
-        s->next[j] = o * s->act[d][2].f(cell, s->act[d][2].alpha, s->act[d][2].beta);
+        s->next[j] = o * tn__recurrent_unclipped(s, d, 2, cell);
     }
 }
 
-tn_error *tn__eval_lstm(tn__eval *c) {
-    static const char *const names[] = {"Sigmoid", "Tanh", "Tanh"};
-    return tn__recurrent_run(c, 4, 3, names, 3, lstm_step);
-}
+tn_error *tn__eval_lstm(tn__eval *c) { return tn__recurrent_run(c, lstm_step); }
 
 static void gru_step(tn__recurrent *s, int64_t d) { /* gates z r h */
     const int64_t H = s->hidden;
@@ -84,17 +81,11 @@ static void gru_step(tn__recurrent *s, int64_t d) { /* gates z r h */
     }
 }
 
-tn_error *tn__eval_gru(tn__eval *c) {
-    static const char *const names[] = {"Sigmoid", "Tanh"};
-    return tn__recurrent_run(c, 3, 2, names, 0, gru_step);
-}
+tn_error *tn__eval_gru(tn__eval *c) { return tn__recurrent_run(c, gru_step); }
 
 static void rnn_step(tn__recurrent *s, int64_t d) {
     add_recurrent(s, d, 1);
     for (int64_t j = 0; j < s->hidden; j++) s->next[j] = tn__recurrent_act(s, d, 0, s->sum[j]);
 }
 
-tn_error *tn__eval_rnn(tn__eval *c) {
-    static const char *const names[] = {"Tanh"};
-    return tn__recurrent_run(c, 1, 1, names, 0, rnn_step);
-}
+tn_error *tn__eval_rnn(tn__eval *c) { return tn__recurrent_run(c, rnn_step); }

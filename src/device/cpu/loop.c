@@ -1,0 +1,48 @@
+#include "device/cpu/loop.h"
+
+typedef struct state {
+    const tn__kprogram *program;
+    const tn__loop *loop;
+    const tn__code *code;
+    tn__pool *pool; /* NULL: launches are not cut */
+    void *const *addresses;
+} state;
+
+typedef struct launch {
+    tn__kernel_fn function;
+    void *const *buffers;
+} launch;
+
+static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
+    (void)worker;
+    const launch *l = self;
+    l->function(l->buffers, begin, end);
+}
+
+static void run_launch(const state *s, const tn__loop_launch *at, int64_t trip) {
+    void *buffers[TN__K_BUFFERS];
+    for (uint32_t b = 0; b < at->n_buffers; b++) {
+        const tn__loop_buffer *x = &at->buffers[b];
+        buffers[b] = (char *)s->addresses[x->slot] + x->offset + trip * x->advance;
+    }
+    int64_t grid = s->program->kernels.data[at->kernel]->grid;
+    launch l = {tn__code_get(s->code, at->kernel), buffers};
+    if (!s->pool || grid <= at->grain) l.function(buffers, 0, grid);
+    else tn__pool_run(s->pool, launch_body, &l, grid, at->grain);
+}
+
+static void run_strands(void *self, int64_t begin, int64_t end, int32_t worker) {
+    (void)worker;
+    const state *s = self;
+    for (int64_t strand = begin; strand < end; strand++) {
+        const tn__loop_launch *first = s->loop->launches + strand * s->loop->n_launches;
+        for (int64_t trip = 0; trip < s->loop->trips; trip++)
+            for (uint32_t i = 0; i < s->loop->n_launches; i++) run_launch(s, &first[i], trip);
+    }
+}
+
+void tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, void *const *addresses) {
+    state s = {p, loop, code, loop->together ? NULL : pool, addresses};
+    if (loop->together) tn__pool_run(pool, run_strands, &s, loop->n_strands, 1);
+    else run_strands(&s, 0, loop->n_strands, 0);
+}

@@ -1,0 +1,10 @@
+/* Loop steps of a program on the cpu device. */
+#ifndef TN_DEVICE_CPU_LOOP_H
+#define TN_DEVICE_CPU_LOOP_H
+#include "codegen/codegen.h"
+#include "kernel/program.h"
+#include "rt/pool.h"
+
+/* `addresses` by slot. Allocates nothing; the result does not depend on the pool. */
+void tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, void *const *addresses);
+#endif
