@@ -52,9 +52,15 @@ int32_t tn__kx_sigmoid(tn__kernel *k, int32_t x) {
     return f2(k, TN__KX_DIV, number(k, 1), f2(k, TN__KX_ADD, number(k, 1), e));
 }
 
+/* log(1 + x) for x >= 0. What rounding takes from x in w = 1 + x is missing in w - 1 too, so log(w) / (w - 1) * x is right for small x. */
+static int32_t log_of_one_plus(tn__kernel *k, int32_t x) {
+    int32_t w = f2(k, TN__KX_ADD, number(k, 1), x), d = f2(k, TN__KX_SUB, w, number(k, 1));
+    int32_t l = f2(k, TN__KX_MUL, f1(k, TN__KX_LOG, w), f2(k, TN__KX_DIV, x, d));
+    return tn__kx(k, TN__KX_SELECT, TN_DTYPE_f32, tn__kx(k, TN__KX_LT, TN_DTYPE_bool, number(k, 0), d, -1), l, x);
+}
+
 int32_t tn__kx_softplus(tn__kernel *k, int32_t x) {
-    int32_t e = f1(k, TN__KX_EXP, f1(k, TN__KX_NEG, f1(k, TN__KX_ABS, x)));
-    int32_t l = f1(k, TN__KX_LOG, f2(k, TN__KX_ADD, number(k, 1), e));
+    int32_t l = log_of_one_plus(k, f1(k, TN__KX_EXP, f1(k, TN__KX_NEG, f1(k, TN__KX_ABS, x))));
     return f2(k, TN__KX_ADD, f2(k, TN__KX_MAX, x, number(k, 0)), l);
 }
 
