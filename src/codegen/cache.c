@@ -78,7 +78,7 @@ _Static_assert(sizeof(tn__kexpr) == 16 + 8 + sizeof(tn__kmap) + 8 + TN__K_GUARDS
 _Static_assert(sizeof(tn__kdomain) == 40, "hash_kernel must hash every field of tn__kdomain");
 _Static_assert(sizeof(tn__kstore) == 8 + sizeof(tn__kmap), "hash_kernel must hash every field of tn__kstore");
 _Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
-                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 4 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 8 +
+                                         TN__K_DOMAIN * sizeof(tn__kdomain) + 20 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 8 +
                                          TN__K_STORES * sizeof(tn__kstore) + 10 * 4 + 3 * 8,
                "hash_kernel must hash every field of tn__kernel that decides code");
 
@@ -109,6 +109,7 @@ static void hash_kernel(hash *h, const tn__kernel *k) {
         hash_i64(h, d->s), hash_i64(h, d->r);
         hash_i64(h, d->mul_s), hash_i64(h, d->mul_r), hash_i64(h, d->add), hash_i64(h, d->bound);
     }
+    hash_i64(h, k->limited), hash_i64(h, k->limit), hash_i64(h, k->when);
     hash_i64(h, k->n_buffers);
     for (int32_t i = 0; i < k->n_buffers && i < TN__K_BUFFERS; i++) hash_i64(h, k->buffer_dtype[i]);
     hash_i64(h, k->out_buffer);

@@ -78,6 +78,7 @@ static void emit_step(emitter *e) {
             } else next = combine(e, k->reduce, body->dtype, acc, tn__emit_splat(e, tn__emit_expr(e, k->body, i, j)));
             LLVMValueRef mask = k->r_lanes ? tn__emit_tail_mask(e, j) : NULL;
             if (mask) next = LLVMBuildSelect(e->b, mask, next, acc, "");
+            if (k->when >= 0) next = LLVMBuildSelect(e->b, tn__emit_splat(e, tn__emit_expr(e, k->when, i, j)), next, acc, "");
             LLVMBuildStore(e->b, next, slot);
         }
     }
@@ -127,6 +128,11 @@ static void emit_reduction(emitter *e, int32_t d) {
             from = tn__ir_intrinsic(&e->ir, "llvm.smax", e->i64, low, 2);
             to = tn__ir_intrinsic(&e->ir, "llvm.smin", e->i64, high, 2);
         }
+    if (d == k->limited) {
+        tn__emit_clear_cache(e);
+        LLVMValueRef high[2] = {to, tn__emit_offset_value(e, tn__emit_expr(e, k->limit, 0, 0))};
+        to = tn__ir_intrinsic(&e->ir, "llvm.smin", e->i64, high, 2);
+    }
     bool peel = k->r_lanes && d == k->n_dims - 2 && k->v_tail; /* the last step has only v_tail lanes */
     if (peel) to = tn__emit_c64(e, k->extent[d] - 1);
     loop l = loop_begin(e, from, to);

@@ -73,15 +73,17 @@ LLVMValueRef tn__emit_offset(emitter *e, const tn__kmap *map, int32_t i, int32_t
     return constant ? LLVMBuildAdd(e->b, sum, tn__emit_c64(e, constant), "") : sum;
 }
 
+LLVMValueRef tn__emit_offset_value(emitter *e, LLVMValueRef x) { return LLVMBuildSExtOrBitCast(e->b, x, e->i64, ""); }
+
 LLVMValueRef tn__emit_lane_numbers(emitter *e, int64_t stride) {
     LLVMValueRef lanes[64];
     for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = tn__emit_c64(e, l * stride);
     return LLVMConstVector(lanes, (unsigned)e->k->lanes);
 }
 
-/* Lanes that exist at vector j; NULL = all. */
+/* Lanes that exist at vector j; NULL = all. Lanes along a reduction end at the same place in every vector. */
 LLVMValueRef tn__emit_tail_mask(emitter *e, int32_t j) {
-    if (!e->tail || e->lane < 0 || j != e->vectors - 1) return NULL;
+    if (!e->tail || e->lane < 0 || (j != e->vectors - 1 && !e->k->r_lanes)) return NULL;
     LLVMValueRef lanes[64];
     for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = LLVMConstInt(e->i1, l < e->tail, false);
     return LLVMConstVector(lanes, (unsigned)e->k->lanes);
@@ -112,6 +114,21 @@ LLVMValueRef tn__emit_all_lanes(emitter *e) {
     LLVMValueRef lanes[64];
     for (int32_t l = 0; l < e->k->lanes; l++) lanes[l] = LLVMConstInt(e->i1, 1, false);
     return LLVMConstVector(lanes, (unsigned)e->k->lanes);
+}
+
+/* One pointer a lane: offset + lane * step + by_lane (or NULL). Lane numbers stay 32 bits wide where they fit: gathers are twice as
+ * wide then, and a GEP extends its index with the sign. */
+static LLVMValueRef lane_pointers(emitter *e, int32_t buffer, LLVMTypeRef t, LLVMValueRef offset, int64_t step, LLVMValueRef by_lane) {
+    LLVMValueRef p = tn__emit_pointer(e, buffer, offset);
+    int64_t most = step < 0 ? -step : step;
+    if (by_lane && step) {
+        LLVMTypeRef wide = tn__emit_lanes_of(e, e->i64);
+        by_lane = LLVMBuildAdd(e->b, LLVMBuildSExtOrBitCast(e->b, by_lane, wide, ""), tn__emit_lane_numbers(e, step), "");
+    } else if (!by_lane) {
+        by_lane = tn__emit_lane_numbers(e, step);
+        if (most < INT32_MAX / 64) by_lane = LLVMBuildTrunc(e->b, by_lane, tn__emit_lanes_of(e, LLVMInt32TypeInContext(e->ir.context)), "");
+    }
+    return LLVMBuildGEP2(e->b, t, p, &by_lane, 1, "");
 }
 
 static LLVMValueRef from_memory(emitter *e, tn_dtype d, LLVMValueRef x) {
@@ -156,9 +173,14 @@ static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t
         LLVMValueRef *slot = per_lane ? &lane_guard : &scalar_guard;
         *slot = *slot ? LLVMBuildAnd(e->b, *slot, ok, "") : ok;
     }
-    LLVMValueRef offset = tn__emit_offset(e, &x->map, i, j);
+    LLVMValueRef offset = tn__emit_offset(e, &x->map, i, j), by_lane = NULL;
     int64_t step = e->lane >= 0 ? x->map.stride[e->lane] : 0;
-    if (!step && !lane_guard) { /* one element for all lanes */
+    if (x->arg[0] >= 0) {
+        LLVMValueRef index = tn__emit_expr(e, x->arg[0], i, j);
+        if (tn__emit_is_vector(index)) by_lane = index;
+        else offset = LLVMBuildAdd(e->b, offset, tn__emit_offset_value(e, index), "");
+    }
+    if (!step && !lane_guard && !by_lane) { /* one element for all lanes */
         if (scalar_guard) offset = LLVMBuildSelect(e->b, scalar_guard, offset, tn__emit_c64(e, 0), "");
         LLVMValueRef v = LLVMBuildLoad2(e->b, st, tn__emit_pointer(e, x->buffer, offset), "");
         if (scalar_guard) v = LLVMBuildSelect(e->b, scalar_guard, v, fill(e, d, st, x->value), "");
@@ -169,15 +191,14 @@ static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t
     if (scalar_guard) mask = mask ? LLVMBuildAnd(e->b, mask, tn__emit_splat(e, scalar_guard), "") : tn__emit_splat(e, scalar_guard);
     LLVMTypeRef vt = tn__emit_lanes_of(e, st);
     LLVMValueRef other = fill(e, d, vt, x->value);
-    if (step == 1) {
+    if (step == 1 && !by_lane) {
         LLVMValueRef p = tn__emit_pointer(e, x->buffer, offset);
         if (mask) return from_memory(e, d, masked_load(e, vt, p, mask, other));
         LLVMValueRef v = LLVMBuildLoad2(e->b, vt, p, "");
         LLVMSetAlignment(v, tn_dtype_bits(d) / 8);
         return from_memory(e, d, v);
     }
-    LLVMValueRef offsets = LLVMBuildAdd(e->b, tn__emit_splat(e, offset), tn__emit_lane_numbers(e, step), "");
-    LLVMValueRef ps = LLVMBuildGEP2(e->b, st, e->bases[x->buffer], &offsets, 1, "");
+    LLVMValueRef ps = lane_pointers(e, x->buffer, st, offset, step, by_lane);
     return from_memory(e, d, masked_gather(e, vt, ps, mask ? mask : tn__emit_all_lanes(e), other));
 }
 

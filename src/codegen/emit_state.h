@@ -31,6 +31,7 @@ bool tn__emit_is_vector(LLVMValueRef x);
 LLVMValueRef tn__emit_splat(emitter *e, LLVMValueRef x);
 LLVMValueRef tn__emit_index(emitter *e, int32_t d);
 LLVMValueRef tn__emit_offset(emitter *e, const tn__kmap *map, int32_t i, int32_t j);
+LLVMValueRef tn__emit_offset_value(emitter *e, LLVMValueRef x); /* an integer scalar as i64 */
 LLVMValueRef tn__emit_lane_numbers(emitter *e, int64_t stride);
 LLVMValueRef tn__emit_tail_mask(emitter *e, int32_t j);
 LLVMValueRef tn__emit_pointer(emitter *e, int32_t buffer, LLVMValueRef offset);

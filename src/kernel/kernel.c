@@ -70,6 +70,12 @@ int32_t tn__kx_clamp(tn__kernel *k, int32_t x, double low, double high) {
     return tn__kx(k, TN__KX_SELECT, TN_DTYPE_f32, tn__kx(k, TN__KX_LT, TN_DTYPE_bool, h, x, -1), h, x);
 }
 
+int32_t tn__kx_load_at(tn__kernel *k, int32_t buffer, const tn__kmap *map, int32_t index) {
+    int32_t e = index < 0 ? -1 : tn__kx_load(k, buffer, map);
+    if (e >= 0) k->exprs[e].arg[0] = (int16_t)index;
+    return e;
+}
+
 void tn__kernel_finish(tn__kernel *k) {
     double per_step = 1;
     k->grid = 1;

@@ -8,7 +8,9 @@
  *         acc[i][j] = reduce(acc[i][j], body(i, j))
  *       store epilogue(acc[i][j])
  *
- * Without reduction dims the epilogue is stored directly. Further results of the same index may be stored beside it. Accesses are affine in the dims. */
+ * Without reduction dims the epilogue is stored directly. Further results of the same index may be stored beside it. Accesses are affine in
+ * the dims, plus what an index expression adds to a load: gathers, and tables of offsets made at compile time
+ * (docs/decisions/0009-index-maps.md). */
 #ifndef TN_KERNEL_KERNEL_H
 #define TN_KERNEL_KERNEL_H
 #include "op/op.h"
@@ -37,7 +39,7 @@ typedef struct tn__kguard {
 typedef struct tn__kexpr {
     tn__kop op;
     tn_dtype dtype; /* of the result: f32, f64, i32, i64, bool */
-    int16_t arg[3]; /* earlier expressions, -1 none */
+    int16_t arg[3]; /* earlier expressions, -1 none; LOAD: arg[0] is an integer added to the element offset, in bounds by construction */
     int16_t buffer; /* LOAD */
     double value;   /* CONST; LOAD: the value where a guard fails */
     tn__kmap map;   /* LOAD */
@@ -68,6 +70,8 @@ typedef struct tn__kernel {
     int32_t epilogue; /* expression stored */
     int32_t n_domain;
     tn__kdomain domain[TN__K_DOMAIN];
+    int32_t limited, limit; /* reduction dim whose steps end at the integer expression `limit` of spatial dims off the tile; -1 */
+    int32_t when; /* boolean expression: the lanes in which a reduction step counts; -1: all */
     int32_t n_buffers;
     tn_dtype buffer_dtype[TN__K_BUFFERS];
     int32_t out_buffer;
@@ -93,6 +97,8 @@ typedef struct tn__kernel {
 int32_t tn__kx(tn__kernel *k, tn__kop op, tn_dtype dtype, int32_t a, int32_t b, int32_t c);
 int32_t tn__kx_const(tn__kernel *k, tn_dtype dtype, double value);
 int32_t tn__kx_load(tn__kernel *k, int32_t buffer, const tn__kmap *map);
+/* The same, `index` (an expression) elements further. */
+int32_t tn__kx_load_at(tn__kernel *k, int32_t buffer, const tn__kmap *map, int32_t index);
 /* On f32: 1 / (1 + exp(-x)); max(x, 0) + log(1 + exp(-|x|)); x between low and high, NaN kept. */
 int32_t tn__kx_sigmoid(tn__kernel *k, int32_t x);
 int32_t tn__kx_softplus(tn__kernel *k, int32_t x);

@@ -14,19 +14,19 @@ static tn_error *push_single(tn__lower *l, tn__step s) {
     return TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
 
-/* Schedules an elementwise kernel alone; what fills no vector becomes a second launch. */
+/* Schedules an elementwise kernel alone; what fills no vector becomes a launch of its own. At most one cut per dim of a tile. */
 static tn_error *push_elementwise(tn__lower *l, tn__step s) {
     tn__kernel *k = l->p->kernels.data[s.stages[0].kernel], *tail = tn__alloc_zero(l->a, sizeof *tail);
     if (!tail) return tn__error_oom();
     tn__schedule_elementwise(k, l->w, tail);
-    tn_error *e = push_single(l, s);
+    tn_error *e = k->lanes ? push_single(l, s) : push_elementwise(l, s);
     if (e || !tail->n_dims) return tn__free(l->a, tail, sizeof *tail), e;
-    snprintf(tail->name + strlen(tail->name), sizeof tail->name - strlen(tail->name), "_tail");
+    snprintf(tail->name + strlen(tail->name), sizeof tail->name - strlen(tail->name), "_t%zu", l->p->kernels.count);
     if (!TN__PUSH(l->a, &l->p->kernels, tail)) return tn__free(l->a, tail, sizeof *tail), tn__error_oom();
     s.stages = tn__arena_copy(&l->p->arena, s.stages, sizeof *s.stages);
     if (!s.stages) return tn__error_oom();
     s.stages[0].kernel = (uint32_t)l->p->kernels.count - 1;
-    return push_single(l, s);
+    return tail->lanes ? push_single(l, s) : push_elementwise(l, s);
 }
 
 static void touch(tn__kprogram *p, const uint32_t *slots, uint32_t n, int32_t now) {

@@ -131,7 +131,7 @@ tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node) {
     if (!k) return NULL;
     const char *op = node == TN__NO_NODE ? "reorder" : tn__op_infos[l->g->nodes.data[node].op].name;
     snprintf(k->name, sizeof k->name, "tn_%s_%s_%zu_%u", stem, op, l->p->kernels.count, node == TN__NO_NODE ? 0 : node);
-    k->v = k->j = k->m = k->body = -1;
+    k->v = k->j = k->m = k->body = k->limited = k->limit = k->when = -1;
     k->nv = k->mr = 1;
     k->lanes = 1;
     return k;

@@ -1,14 +1,13 @@
 /* Convolution and pooling on channel-blocked data. */
-#include "kernel/lower.h"
+#include "kernel/lower_window.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
-#include "op/conv/window.h"
 
 #include <math.h>
 
 enum { UNROLL_MOST = 11 };
 
-static tn_error *conv_window(const tn__lower *l, const tn__node *n, tn__window *w) {
+tn_error *tn__lower_conv_window(const tn__lower *l, const tn__node *n, tn__window *w) {
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *k = tn__type_of(l->g, tn__in(l->g, n, 1));
     tn__window_spec s = tn__window_spec_of_conv(n->attrs);
     return tn__window_resolve(l->a, &s, x->rank - 2, x->dims + 2, k->dims + 2, w);
@@ -25,8 +24,7 @@ static tn_error *pool_window(const tn__lower *l, const tn__node *n, tn__window *
     return tn__window_resolve(l->a, &s, x->rank - 2, x->dims + 2, NULL, w);
 }
 
-/* Some tap of some output of axis i falls outside the input. */
-static bool needs_domain(const tn__window *w, int32_t i) {
+bool tn__window_needs_domain(const tn__window *w, int32_t i) {
     return w->pad_begin[i] > 0 || (w->out[i] - 1) * w->stride[i] - w->pad_begin[i] + (w->kernel[i] - 1) * w->dilation[i] >= w->in[i];
 }
 
@@ -37,12 +35,11 @@ static bool window_ok(const tn__window *w) {
     return true;
 }
 
-/* The last axis is cut at the borders by guards on the loads: too many taps to unroll. */
-static bool wants_guard(const tn__window *w) {
-    return needs_domain(w, w->rank - 1) && w->kernel[w->rank - 1] > UNROLL_MOST;
+bool tn__window_wants_guard(const tn__window *w) {
+    return tn__window_needs_domain(w, w->rank - 1) && w->kernel[w->rank - 1] > UNROLL_MOST;
 }
 
-static void add_guard(tn__kernel *k, int32_t load, const tn__window *w, int32_t d, int32_t tap, double value) {
+void tn__window_add_guard(tn__kernel *k, int32_t load, const tn__window *w, int32_t d, int32_t tap, double value) {
     int32_t last = w->rank - 1;
     tn__kexpr *x = &k->exprs[load];
     x->value = value;
@@ -52,16 +49,18 @@ static void add_guard(tn__kernel *k, int32_t load, const tn__window *w, int32_t 
     x->guard[0].map.stride[tap] = w->dilation[last];
 }
 
+static bool is_depthwise(const tn_graph *g, const tn__node *n) {
+    const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *k = tn__type_of(g, tn__in(g, n, 1));
+    return ((const tn__attrs_conv *)n->attrs)->group == x->dims[1] && k->dims[0] == x->dims[1];
+}
+
 static bool conv_ok(const tn__lower *l, const tn__node *n) {
     const tn_graph *g = l->g;
-    const tn__attrs_conv *at = n->attrs;
     const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *k = tn__type_of(g, tn__in(g, n, 1));
-    tn_value bias = tn__in(g, n, 2);
-    if (!tn__kernel_as_f32(x->dtype) || k->dtype != x->dtype || x->rank < 3 || x->rank > 5 || !tn__constant_of(g, tn__in(g, n, 1))) return false;
-    if (bias.id && !tn__constant_of(g, bias)) return false;
-    if (at->group != 1 && !(at->group == x->dims[1] && k->dims[0] == x->dims[1])) return false;
+    if (!tn__kernel_as_f32(x->dtype) || k->dtype != x->dtype || x->rank < 3 || x->rank > 5) return false;
+    if (((const tn__attrs_conv *)n->attrs)->group != 1 && !is_depthwise(g, n) && !tn__constant_of(g, tn__in(g, n, 1))) return false;
     tn__window w;
-    tn_error *e = conv_window(l, n, &w);
+    tn_error *e = tn__lower_conv_window(l, n, &w);
     bool ok = !e && window_ok(&w) && tn__type_elements(x) > 0;
     tn_error_destroy(e);
     return ok;
@@ -111,19 +110,28 @@ static double tile_cost(int64_t rows, int32_t nv) {
     return c < 4 ? 4 : c;
 }
 
+double tn__lower_tile_cost(int64_t rows, int32_t nv, int32_t registers, int32_t most_rows, int32_t *out_mr) {
+    double best = 1e300;
+    int32_t fit = (registers - 1 - nv) / nv;
+    if (fit > most_rows) fit = most_rows;
+    if (fit > rows) fit = (int32_t)rows;
+    *out_mr = 1;
+    for (int32_t mr = fit; mr >= 1; mr--) {
+        double cost = (double)(rows / mr) * tile_cost(mr, nv) + (rows % mr ? tile_cost(rows % mr, nv) : 0);
+        if (cost < best * 0.999) best = cost, *out_mr = mr;
+    }
+    return best;
+}
+
 void tn__lower_choose_tile(int64_t rows, int64_t vectors, int32_t registers, int32_t most_rows, bool divisors_only, int32_t *out_mr,
                            int32_t *out_nv) {
     double best = 1e300;
     *out_mr = *out_nv = 1;
     for (int32_t nv = 1; nv <= 8 && nv <= vectors; nv++) {
+        int32_t mr;
         if (divisors_only && vectors % nv) continue;
-        int32_t fit = (registers - 1 - nv) / nv;
-        if (fit > most_rows) fit = most_rows;
-        if (fit > rows) fit = (int32_t)rows;
-        for (int32_t mr = fit; mr >= 1; mr--) {
-            double cost = ((double)(rows / mr) * tile_cost(mr, nv) + (rows % mr ? tile_cost(rows % mr, nv) : 0)) * (double)tn__ceil_div(vectors, nv);
-            if (cost < best * 0.999) best = cost, *out_mr = mr, *out_nv = nv;
-        }
+        double cost = tn__lower_tile_cost(rows, nv, registers, most_rows, &mr) * (double)tn__ceil_div(vectors, nv);
+        if (cost < best * 0.999) best = cost, *out_mr = mr, *out_nv = nv;
     }
 }
 
@@ -150,9 +158,21 @@ bool tn__lower_partly_broadcast(const tn__lower *l, uint32_t root, int32_t from_
     return false;
 }
 
-/* Spatial output dims and window taps: dims[] and taps[] are the kernel dims per window axis; strides of the input at `scale` elements a
- * pixel go into in_map. */
-static void add_window(tn__build *b, const tn__window *w, const int32_t *dims, const int32_t *taps, int64_t scale, tn__kmap *in_map) {
+bool tn__window_flatten(tn__window *w) {
+    if (w->rank < 2 || w->out[w->rank - 1] < 2) return false;
+    int64_t pixels = 1;
+    for (int32_t i = 0; i < w->rank; i++) {
+        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->pad_begin[i] || w->out[i] != w->in[i]) return false;
+        pixels *= w->in[i];
+    }
+    w->rank = 1;
+    w->in[0] = w->out[0] = pixels;
+    w->kernel[0] = w->stride[0] = w->dilation[0] = 1;
+    w->pad_begin[0] = w->pad_end[0] = 0;
+    return true;
+}
+
+void tn__window_add(tn__build *b, const tn__window *w, const int32_t *dims, const int32_t *taps, int64_t scale, tn__kmap *in_map) {
     tn__kernel *k = b->k;
     int64_t s = scale;
     for (int32_t i = w->rank - 1; i >= 0; i--) {
@@ -160,12 +180,12 @@ static void add_window(tn__build *b, const tn__window *w, const int32_t *dims, c
         in_map->stride[taps[i]] = s * w->dilation[i];
         in_map->offset -= s * w->pad_begin[i];
         s *= w->in[i];
-        if (needs_domain(w, i) && !(i == w->rank - 1 && wants_guard(w)))
+        if (tn__window_needs_domain(w, i) && !(i == w->rank - 1 && tn__window_wants_guard(w)))
             k->domain[k->n_domain++] = (tn__kdomain){dims[i], taps[i], w->stride[i], w->dilation[i], -w->pad_begin[i], w->in[i]};
     }
 }
 
-static void chunk_rows(tn__kernel *k, int64_t grid_without_m) {
+void tn__lower_chunk_rows(tn__kernel *k, int64_t grid_without_m) {
     int64_t tiles = tn__ceil_div(k->extent[k->m], k->mr), wanted = 16; /* pieces for the pool, by shape only */
     if (grid_without_m < wanted && tiles > 1) {
         int64_t pieces = tn__ceil_div(wanted, grid_without_m);
@@ -173,29 +193,38 @@ static void chunk_rows(tn__kernel *k, int64_t grid_without_m) {
     }
 }
 
+tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels) {
+    tn_value bias = tn__in(b->l->g, n, 2);
+    if (!bias.id) return NULL;
+    tn__kernel *k = b->k;
+    int32_t block = tn__constant_of(b->l->g, bias) ? b->block : 0;
+    uint32_t slot;
+    TN__TRY(tn__lower_get(b->l, bias, block, 0, &slot));
+    tn__kmap map = {0};
+    for (int32_t d = 0; d < k->n_spatial; d++)
+        if (b->axis_of_dim[d] == 1) map.stride[d] = b->mul_of_dim[d];
+    int32_t x = tn__kx_load(k, tn__build_buffer(b, slot, tn__type_of(b->l->g, bias)->dtype), &map);
+    if (x >= 0 && !block && channels % b->block) { /* a run-time vector has no pad lanes */
+        k->exprs[x].n_guards = 1;
+        k->exprs[x].guard[0] = (tn__kguard){map, channels};
+    }
+    b->memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b->memo_red, x, -1);
+    return NULL;
+}
+
 tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__attrs_conv *at = n->attrs;
-    tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1), bias = tn__in(g, n, 2);
+    if (at->group != 1 && !is_depthwise(g, n)) return tn__lower_conv_group(l, root, n);
+    tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1);
     const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
     tn__window w;
-    TN__TRY(conv_window(l, n, &w));
+    TN__TRY(tn__lower_conv_window(l, n, &w));
     bool depthwise = at->group != 1;
     int32_t in_block = depthwise || (l->values[xv.id].block && x->dims[1] >= l->w / 2) || x->dims[1] % l->w == 0 ? l->w : 0;
     int64_t spatial_in = 1, spatial_out = 1, taps_all = 1;
-    bool pointwise = w.rank > 1 && w.out[w.rank - 1] > 1 && !tn__lower_partly_broadcast(l, root, 2);
-    for (int32_t i = 0; i < w.rank; i++) {
-        spatial_in *= w.in[i];
-        spatial_out *= w.out[i];
-        taps_all *= w.kernel[i];
-        if (w.kernel[i] != 1 || w.stride[i] != 1 || w.pad_begin[i] || w.out[i] != w.in[i]) pointwise = false;
-    }
-    if (pointwise) { /* one long axis */
-        w.rank = 1;
-        w.in[0] = w.out[0] = spatial_in;
-        w.kernel[0] = w.stride[0] = w.dilation[0] = 1;
-        w.pad_begin[0] = w.pad_end[0] = 0;
-    }
+    for (int32_t i = 0; i < w.rank; i++) spatial_in *= w.in[i], spatial_out *= w.out[i], taps_all *= w.kernel[i];
+    if (!tn__lower_partly_broadcast(l, root, 2)) tn__window_flatten(&w);
     int32_t last = w.rank - 1, mr, nv = 1;
     int64_t ocb = tn__ceil_div(out->dims[1], l->w), icb = in_block ? tn__ceil_div(x->dims[1], in_block) : x->dims[1];
     if (depthwise) mr = (int32_t)(w.out[last] < 8 ? w.out[last] : 8);
@@ -218,7 +247,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!depthwise) d_icb = tn__build_dim(&b, icb, -1, 1);
     for (int32_t i = 0; i < w.rank; i++) taps[i] = tn__build_dim(&b, w.kernel[i], -1, 1);
     if (in_block && !depthwise) d_ici = tn__build_dim(&b, in_block, -1, 1);
-    if ((needs_domain(&w, last) && !wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
+    if ((tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
 
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, in_block, 1, &slot);
@@ -228,20 +257,19 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     if (depthwise) map.stride[d_jt] = spatial_in * pixel, map.stride[d_lane] = 1;
     else map.stride[d_icb] = spatial_in * pixel;
     if (d_ici >= 0) map.stride[d_ici] = 1;
-    add_window(&b, &w, dims, taps, pixel, &map);
+    tn__window_add(&b, &w, dims, taps, pixel, &map);
     int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
 
-    if (in >= 0 && wants_guard(&w)) add_guard(k, in, &w, dims[last], taps[last], 0);
-    const tn_tensor *weights = tn__constant_of(g, kv);
+    if (in >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, in, &w, dims[last], taps[last], 0);
     tn__kmap wm = {0};
     if (!e && depthwise) {
-        e = tn__pack_depthwise(l, weights, taps_all, &slot);
+        e = tn__pack_depthwise(l, kv, taps_all, &slot);
         wm.stride[d_jt] = taps_all * l->w;
         wm.stride[d_lane] = 1;
         int64_t s = l->w;
         for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];
     } else if (!e) {
-        e = tn__pack_conv(l, weights, taps_all, in_block ? in_block : 1, interleave ? nv : 1, &slot);
+        e = tn__pack_conv(l, kv, taps_all, in_block ? in_block : 1, interleave ? nv : 1, &slot);
         int64_t row = interleave ? (int64_t)nv * l->w : l->w, s = row * (in_block ? in_block : 1);
         if (d_ici >= 0) wm.stride[d_ici] = row;
         for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];
@@ -254,17 +282,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, in, weight, -1);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
-    if (!e && bias.id) {
-        e = tn__lower_get(l, bias, l->w, 0, &slot);
-        tn__kmap bm = {0};
-        if (d_jt >= 0) bm.stride[d_jt] = b.mul_of_dim[d_jt];
-        if (d_j >= 0) bm.stride[d_j] = l->w;
-        bm.stride[d_lane] = 1;
-        if (!e) {
-            int32_t bx = tn__kx_load(k, tn__build_buffer(&b, slot, tn__type_of(g, bias)->dtype), &bm);
-            b.memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b.memo_red, bx, -1);
-        }
-    }
+    if (!e) e = tn__lower_conv_bias(&b, n, out->dims[1]);
     if (!e) e = tn__build_epilogue(&b);
     if (e) return tn__free(l->a, k, sizeof *k), e;
     k->lanes = l->w;
@@ -273,10 +291,10 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     k->nv = nv;
     k->m = dims[last];
     k->mr = mr;
-    bool edges = needs_domain(&w, last) && !wants_guard(&w);
+    bool edges = tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w);
     int64_t outer = out->dims[0] * tn__ceil_div(ocb, nv);
     for (int32_t i = 0; i < last; i++) outer *= w.out[i];
-    if (!edges) chunk_rows(k, outer);
+    if (!edges) tn__lower_chunk_rows(k, outer);
     k->flops = 2.0 * (double)out->dims[0] * (double)out->dims[1] * (double)spatial_out * (double)taps_all * (double)(depthwise ? 1 : x->dims[1]);
     return tn__lower_launch(l, k, b.slots, root);
 }
@@ -313,7 +331,7 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     int64_t spatial = 1, taps_all = 1, cb = tn__ceil_div(x->dims[1], l->w);
     int32_t last = w.rank - 1, dims[3], taps[3];
     bool edges = false;
-    for (int32_t i = 0; i < w.rank; i++) spatial *= w.in[i], taps_all *= w.kernel[i], edges |= needs_domain(&w, i);
+    for (int32_t i = 0; i < w.rank; i++) spatial *= w.in[i], taps_all *= w.kernel[i], edges |= tn__window_needs_domain(&w, i);
     /* padding that counts: taps outside the input count only while they are inside the padded input, so ceil_mode is left to the count table */
     bool include = average && !global && ((const tn__attrs_pool *)n->attrs)->count_include_pad;
     tn__kernel *k = tn__lower_kernel(l, "pool", root);
@@ -325,23 +343,23 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     int32_t d_lane = tn__build_dim(&b, l->w, 1, 1);
     k->n_spatial = k->n_dims;
     for (int32_t i = 0; i < w.rank; i++) taps[i] = tn__build_dim(&b, w.kernel[i], -1, 1);
-    if (needs_domain(&w, last) && !wants_guard(&w)) k->unroll = 1u << taps[last];
+    if (tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w)) k->unroll = 1u << taps[last];
     uint32_t slot;
     tn_error *e = tn__lower_get(l, xv, l->w, 1, &slot);
     tn__kmap map = {0};
     map.stride[d_n] = cb * spatial * l->w;
     map.stride[d_cb] = spatial * l->w;
     map.stride[d_lane] = 1;
-    add_window(&b, &w, dims, taps, l->w, &map);
+    tn__window_add(&b, &w, dims, taps, l->w, &map);
     k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
-    if (k->body >= 0 && wants_guard(&w)) add_guard(k, k->body, &w, dims[last], taps[last], average ? 0 : -INFINITY);
+    if (k->body >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, k->body, &w, dims[last], taps[last], average ? 0 : -INFINITY);
     k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     if (!e && average && (!edges || include)) {
         if (include) { /* windows are cut at the padded border */
             for (int32_t i = 0; i < w.rank; i++) w.in[i] += w.pad_begin[i] + w.pad_end[i], w.pad_begin[i] = w.pad_end[i] = 0;
             edges = false;
-            for (int32_t i = 0; i < w.rank; i++) edges |= needs_domain(&w, i);
+            for (int32_t i = 0; i < w.rank; i++) edges |= tn__window_needs_domain(&w, i);
         }
     }
     if (!e && average && !edges) b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (double)taps_all), -1);

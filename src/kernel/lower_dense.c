@@ -3,14 +3,77 @@
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
 
+/* Rows up to which a transposed run-time right side is read in place, and from which a run-time right side is worth packing. */
+enum { DOT_ROWS = 4, PACK_ROWS = 128 };
+
 static void begin(tn__build *b, tn__lower *l, tn__kernel *k, uint32_t root, const tn__type *out) {
     *b = (tn__build){.l = l, .k = k, .root = root, .rank = out->rank};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b->axis_of_dim[d] = -1, b->mul_of_dim[d] = 1;
 }
 
+/* alpha * product + beta * C on b->memo_red. C's axes are those of the result, from the right. */
+static tn_error *add_gemm_terms(tn__build *b, const tn__node *n) {
+    const tn_graph *g = b->l->g;
+    const tn__attrs_gemm *gemm = n->op == TN_OP_gemm ? n->attrs : NULL;
+    tn_value cv = tn__in(g, n, 2);
+    tn__kernel *k = b->k;
+    if (!gemm) return NULL;
+    if (gemm->alpha != 1)
+        b->memo_red = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, b->memo_red, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->alpha), -1);
+    if (!cv.id) return NULL;
+    const tn__type *c = tn__type_of(g, cv);
+    tn__kmap map = {0};
+    bool wide = c->rank >= 1 && c->dims[c->rank - 1] != 1, tall = c->rank >= 2 && c->dims[c->rank - 2] != 1;
+    for (int32_t d = 0; d < k->n_spatial; d++) {
+        if (wide && b->axis_of_dim[d] == 1) map.stride[d] = b->mul_of_dim[d];
+        if (tall && b->axis_of_dim[d] == 0) map.stride[d] = wide ? c->dims[1] : 1;
+    }
+    uint32_t slot;
+    TN__TRY(tn__lower_get(b->l, cv, 0, 0, &slot));
+    int32_t x = tn__kx_load(k, tn__build_buffer(b, slot, c->dtype), &map);
+    if (gemm->beta != 1) x = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->beta), -1);
+    b->memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b->memo_red, x, -1);
+    return NULL;
+}
+
+/* Few rows times a transposed right side made at run time: dot products of vectors along the depth. Turning all of B would cost more. */
+static tn_error *lower_dots(tn__lower *l, uint32_t root, const tn__node *n, int64_t rows, int64_t cols, int64_t depth, int64_t am,
+                            int64_t ak) {
+    const tn_graph *g = l->g;
+    tn__kernel *k = tn__lower_kernel(l, "dot", root);
+    if (!k) return tn__error_oom();
+    tn__build b;
+    begin(&b, l, k, root, tn__type_of(g, tn__out(n, 0)));
+    int32_t d_col = tn__build_dim(&b, cols, b.rank - 1, 1), d_row = tn__build_dim(&b, rows, b.rank - 2, 1);
+    k->n_spatial = k->n_dims;
+    int32_t d_k = tn__build_dim(&b, tn__ceil_div(depth, l->w), -1, 1), d_lane = tn__build_dim(&b, l->w, -1, 1);
+    tn__kmap left = {0}, right = {0};
+    left.stride[d_row] = am, left.stride[d_k] = ak * l->w, left.stride[d_lane] = ak;
+    right.stride[d_col] = depth, right.stride[d_k] = l->w, right.stride[d_lane] = 1;
+    uint32_t slot;
+    tn_error *e = tn__lower_get(l, tn__in(g, n, 0), 0, 0, &slot);
+    tn_dtype dtype = tn__type_of(g, tn__in(g, n, 0))->dtype;
+    int32_t x = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &left), y = -1;
+    if (!e && !(e = tn__lower_get(l, tn__in(g, n, 1), 0, 0, &slot))) y = tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &right);
+    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, y, -1);
+    k->reduce = TN__KX_ADD;
+    b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    if (!e) e = add_gemm_terms(&b, n);
+    if (!e) e = tn__build_epilogue(&b);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
+    k->lanes = l->w;
+    k->r_lanes = 1;
+    k->v_tail = (int32_t)(depth % l->w);
+    k->m = d_col, k->mr = cols < 4 ? (int32_t)cols : 4;
+    k->m_chunk = 8;
+    k->j = d_row, k->nv = (int32_t)rows;
+    k->flops = 2.0 * (double)rows * (double)cols * (double)depth;
+    return tn__lower_launch(l, k, b.slots, root);
+}
+
 tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
-    tn_value av = tn__in(g, n, 0), bv = tn__in(g, n, 1), cv = tn__in(g, n, 2);
+    tn_value av = tn__in(g, n, 0), bv = tn__in(g, n, 1);
     const tn__type *a = tn__type_of(g, av), *bt = tn__type_of(g, bv), *out = tn__type_of(g, tn__out(n, 0));
     const tn__attrs_gemm *gemm = n->op == TN_OP_gemm ? n->attrs : NULL;
     bool ta = gemm && gemm->transA, tb = gemm && gemm->transB;
@@ -40,10 +103,11 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         for (int32_t i = 0; i < ar - 2; i++) rows *= a->dims[i];
         n_batch = 0;
     }
+    if (tb && !weights && rows <= DOT_ROWS) return lower_dots(l, root, n, rows, cols, kk, am, ak);
     int64_t vectors = tn__ceil_div(cols, w);
     int32_t mr, nv, most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
     tn__lower_choose_tile(rows, vectors, l->registers, most, false, &mr, &nv);
-    bool interleave = weights && cols % ((int64_t)nv * w) == 0;
+    bool pack = weights || (br == 2 && (tb || rows >= PACK_ROWS)), interleave = pack && cols % ((int64_t)nv * w) == 0;
 
     tn__kernel *k = tn__lower_kernel(l, "mm", root);
     if (!k) return tn__error_oom();
@@ -71,9 +135,9 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     uint32_t slot;
     tn_error *e = tn__lower_get(l, av, 0, 0, &slot);
     int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, a->dtype), &am_map), right = -1;
-    if (!e && weights) {
+    if (!e && pack) {
         int32_t wide = interleave ? nv : 1;
-        e = tn__pack_right(l, weights, kk, cols, bk, bn, wide, &slot);
+        e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, &slot);
         bm.stride[d_k] = wide * w;
         bm.stride[interleave ? d_jt : d_j] = kk * wide * w;
         if (interleave) bm.stride[d_j] = w;
@@ -84,29 +148,11 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         bm.stride[d_j] = w * bn;
         bm.stride[d_lane] = bn;
     }
-    if (!e) right = tn__kx_load(k, tn__build_buffer(&b, slot, weights ? TN_DTYPE_f32 : bt->dtype), &bm);
+    if (!e) right = tn__kx_load(k, tn__build_buffer(&b, slot, pack ? TN_DTYPE_f32 : bt->dtype), &bm);
     k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
-    if (gemm && gemm->alpha != 1)
-        b.memo_red = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->alpha), -1);
-    if (!e && cv.id) {
-        const tn__type *c = tn__type_of(g, cv);
-        e = tn__lower_get(l, cv, 0, 0, &slot);
-        tn__kmap cm = {0};
-        bool wide = c->rank >= 1 && c->dims[c->rank - 1] != 1, tall = c->rank >= 2 && c->dims[c->rank - 2] != 1;
-        if (wide) {
-            if (d_jt >= 0) cm.stride[d_jt] = (int64_t)nv * w;
-            cm.stride[d_j] = w;
-            cm.stride[d_lane] = 1;
-        }
-        if (tall) cm.stride[d_m] = wide ? cols : 1;
-        if (!e) {
-            int32_t x = tn__kx_load(k, tn__build_buffer(&b, slot, c->dtype), &cm);
-            if (gemm && gemm->beta != 1) x = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, tn__kx_const(k, TN_DTYPE_f32, (float)gemm->beta), -1);
-            b.memo_red = tn__kx(k, TN__KX_ADD, TN_DTYPE_f32, b.memo_red, x, -1);
-        }
-    }
+    if (!e) e = add_gemm_terms(&b, n);
     if (!e) e = tn__build_epilogue(&b);
     if (e) return tn__free(l->a, k, sizeof *k), e;
     k->lanes = l->w;

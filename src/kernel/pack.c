@@ -1,4 +1,4 @@
-/* Packing of constants: one loop over the packed form for every layout. */
+/* Packing: one loop over the packed form for every layout of a constant, and one kernel of the same form for what is made at run time. */
 #include "kernel/pack.h"
 
 static void copy_element(char *dst, const char *src, size_t item) {
@@ -60,6 +60,48 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
     return e;
 }
 
+tn_error *tn__pack_value(tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot) {
+    const tn_tensor *t = tn__constant_of(l->g, v);
+    if (t) return tn__pack_slot(l, t, p, out_slot);
+    tn_dtype dtype = tn__type_of(l->g, v)->dtype, to = p->widen && tn__kernel_as_f32(dtype) ? TN_DTYPE_f32 : tn__kernel_copy_dtype(dtype);
+    if (to != TN_DTYPE_f32) dtype = to;
+    int64_t elements = 1;
+    for (int32_t d = 0; d < p->n_dims; d++)
+        if (!tn__mul_i64(elements, p->dims[d].count, &elements) || elements > INT64_MAX / 8)
+            return TN__FAIL(l->a, LIMIT_EXCEEDED, "a packed operand is too large");
+    uint32_t slots[2];
+    TN__TRY(tn__lower_get(l, v, 0, 0, &slots[0]));
+    slots[1] = *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__dtype_bytes(to, elements));
+    tn__kernel *k = slots[1] == TN__NO_SLOT ? NULL : tn__lower_kernel(l, "pack", TN__NO_NODE);
+    if (!k) return tn__error_oom();
+    tn__kmap in = {.offset = p->offset};
+    tn__kguard guards[TN__PACK_AXES] = {0};
+    int64_t largest[TN__PACK_AXES] = {0}, stride = 1;
+    k->n_buffers = 2;
+    k->buffer_dtype[0] = dtype;
+    k->buffer_dtype[1] = to;
+    k->out_buffer = 1;
+    k->n_dims = k->n_spatial = p->n_dims;
+    for (int32_t d = p->n_dims - 1; d >= 0; d--) {
+        int32_t axis = p->dims[d].axis;
+        k->extent[d] = p->dims[d].count;
+        k->out_map.stride[d] = stride;
+        stride *= k->extent[d];
+        in.stride[d] = p->axes[axis].stride * p->dims[d].step;
+        guards[axis].map.stride[d] = p->dims[d].step;
+        largest[axis] += p->dims[d].step * (k->extent[d] - 1);
+    }
+    k->epilogue = tn__kx_load(k, 0, &in);
+    tn__kexpr *x = &k->exprs[k->epilogue];
+    for (int32_t axis = 0; axis < p->n_axes; axis++) {
+        if (largest[axis] < p->axes[axis].extent) continue;
+        if (x->n_guards == TN__K_GUARDS) return tn__free(l->a, k, sizeof *k), TN__FAIL(l->a, INTERNAL, "too many axes to pad");
+        guards[axis].bound = p->axes[axis].extent;
+        x->guard[x->n_guards++] = guards[axis];
+    }
+    return tn__lower_launch_elementwise(l, k, slots, TN__NO_NODE);
+}
+
 tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot) {
     int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w;
     for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
@@ -68,21 +110,23 @@ tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint3
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
-tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot) {
+tn_error *tn__pack_conv(tn__lower *l, tn_value v, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot) {
+    const tn__type *t = tn__type_of(l->g, v);
     int64_t oc = t->dims[0], ic = t->dims[1], row = (int64_t)nv * l->w, icb = tn__ceil_div(ic, in_block);
     tn__pack p = {3, 5, true, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
                   {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}, 0};
-    return tn__pack_slot(l, t, &p, out_slot);
+    return tn__pack_value(l, v, &p, out_slot);
 }
 
-tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot) {
+tn_error *tn__pack_depthwise(tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot) {
+    const tn__type *t = tn__type_of(l->g, v);
     int64_t c = t->dims[0], w = l->w;
     tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}, 0};
-    return tn__pack_slot(l, t, &p, out_slot);
+    return tn__pack_value(l, v, &p, out_slot);
 }
 
-tn_error *tn__pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
+tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
     int64_t row = (int64_t)nv * l->w;
     tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0};
-    return tn__pack_slot(l, t, &p, out_slot);
+    return tn__pack_value(l, v, &p, out_slot);
 }

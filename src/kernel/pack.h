@@ -1,4 +1,4 @@
-/* Constants in the form that kernels read: blocked, transposed, padded with zeros. */
+/* Operands in the form that kernels read: blocked, transposed, padded with zeros. */
 #ifndef TN_KERNEL_PACK_H
 #define TN_KERNEL_PACK_H
 #include "kernel/lower.h"
@@ -22,14 +22,16 @@ typedef struct tn__pack {
 
 /* A constant slot with `t` packed. Elements of 1, 2, 4 or 8 bytes. */
 tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot);
+/* The same for any value: packed now where it is constant, else by a kernel into a slot of the arena. */
+tn_error *tn__pack_value(tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot);
 
 /* [outer][c][inner] -> [outer][c / w][inner][w], c the given axis. */
 tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot);
 /* Weights and right operands of f16 and bf16 are packed as f32: the hot loop reads them again and again and should not convert them.
  * Weights [oc][ic][taps] -> [oc / (nv w)][ic / in_block][taps][in_block][nv w]. */
-tn_error *tn__pack_conv(tn__lower *l, const tn_tensor *t, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
+tn_error *tn__pack_conv(tn__lower *l, tn_value v, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
 /* Weights [c][1][taps] -> [c / w][taps][w]. */
-tn_error *tn__pack_depthwise(tn__lower *l, const tn_tensor *t, int64_t taps, uint32_t *out_slot);
+tn_error *tn__pack_depthwise(tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot);
 /* Right operand of kk rows and n columns, sk and sn elements apart -> [n / (nv w)][kk][nv w]. */
-tn_error *tn__pack_right(tn__lower *l, const tn_tensor *t, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot);
+tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot);
 #endif

@@ -68,19 +68,53 @@ void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by) {
 
 static void shift_start(tn__kmap *m, int32_t d, int64_t by) { m->offset += m->stride[d] * by; }
 
+/* Gives *tail what lies from `keep` on along dim d, and leaves k the rest. */
+static void cut(tn__kernel *k, tn__kernel *tail, int32_t d, int64_t keep) {
+    *tail = *k;
+    each_map(tail, shift_start, d, keep);
+    tail->extent[d] = k->extent[d] - keep;
+    k->extent[d] = keep;
+}
+
+/* The dim that loads walk by ones while the last one, by which results lie side by side, is far apart in some load: tiles of it and
+ * the last dim are turned in registers (emit.c: stores_turned). -1: none. */
+static int32_t turned_dim(const tn__kernel *k, int32_t lanes) {
+    int32_t last = k->n_spatial - 1;
+    if (k->n_stores || k->out_map.stride[last] != 1 || tn_dtype_bits(k->buffer_dtype[k->out_buffer]) < 32 || k->extent[last] < lanes) return -1;
+    for (int32_t d = last - 1; d >= 0; d--) {
+        bool fits = k->extent[d] >= lanes && k->out_map.stride[d] > 1, gains = false;
+        for (int32_t n = 0; fits && n < k->n_exprs; n++) {
+            const tn__kexpr *x = &k->exprs[n];
+            if (x->op != TN__KX_LOAD) continue;
+            fits = x->arg[0] < 0 && (x->map.stride[d] == 0 || x->map.stride[d] == 1);
+            gains |= x->map.stride[d] == 1 && x->map.stride[last] != 0 && x->map.stride[last] != 1;
+        }
+        if (fits && gains) return d;
+    }
+    return -1;
+}
+
 void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
     tail->n_dims = 0;
     tn__schedule_merge(k);
-    int32_t last = k->n_spatial - 1;
+    int32_t last = k->n_spatial - 1, turned = turned_dim(k, lanes);
     int64_t n = k->extent[last], main_part = n / lanes * lanes;
-    k->lanes = lanes;
     k->j = -1;
-    if (n > main_part && main_part) {
-        *tail = *k;
-        each_map(tail, shift_start, last, main_part);
-        tail->extent[last] = n - main_part;
-        k->extent[last] = main_part;
+    if (turned >= 0) {
+        int32_t uneven = n > main_part ? last : k->extent[turned] % lanes ? turned : -1;
+        if (uneven >= 0) { /* both parts come by here again */
+            cut(k, tail, uneven, k->extent[uneven] / lanes * lanes);
+            return;
+        }
+        tn__schedule_split(k, turned, lanes);
+        k->lanes = k->mr = lanes;
+        k->v = turned + 1;
+        k->m = last + 1;
+        k->m_chunk = 16;
+        return;
     }
+    k->lanes = lanes;
+    if (n > main_part && main_part) cut(k, tail, last, main_part);
     if (main_part) {
         tn__schedule_split(k, last, lanes);
         k->v = last + 1;

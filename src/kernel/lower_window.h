@@ -1,0 +1,27 @@
+/* What the lowerings of sliding windows share: lower_conv.c, lower_conv_group.c, lower_conv_transpose.c. */
+#ifndef TN_KERNEL_LOWER_WINDOW_H
+#define TN_KERNEL_LOWER_WINDOW_H
+#include "kernel/lower.h"
+#include "op/conv/window.h"
+
+tn_error *tn__lower_conv_window(const tn__lower *l, const tn__node *n, tn__window *w);
+/* Some tap of some output of axis i falls outside the input. */
+bool tn__window_needs_domain(const tn__window *w, int32_t i);
+/* The last axis is cut at the borders by guards on the loads: too many taps to unroll. */
+bool tn__window_wants_guard(const tn__window *w);
+/* That guard on `load`: dim d walks the last axis, `tap` its taps; `value` outside. */
+void tn__window_add_guard(tn__kernel *k, int32_t load, const tn__window *w, int32_t d, int32_t tap, double value);
+/* A 1x1 window of stride 1 with more than one axis becomes one long axis. */
+bool tn__window_flatten(tn__window *w);
+/* Spatial output dims and window taps: dims[] and taps[] are the kernel dims per window axis; strides of the input at `scale` elements a
+ * pixel go into in_map, borders into the domain. */
+void tn__window_add(tn__build *b, const tn__window *w, const int32_t *dims, const int32_t *taps, int64_t scale, tn__kmap *in_map);
+/* Cuts dim m into chunks for the pool where the other dims are too few. */
+void tn__lower_chunk_rows(tn__kernel *k, int64_t grid_without_m);
+/* Cycles of one reduction step over `rows` rows in tiles of nv vectors, and the best height of these. */
+double tn__lower_tile_cost(int64_t rows, int32_t nv, int32_t registers, int32_t most_rows, int32_t *out_mr);
+/* Adds the bias (if any) to b->memo_red; channels are what the dims of axis 1 walk. */
+tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels);
+/* Convolution in groups that is not depthwise. */
+tn_error *tn__lower_conv_group(tn__lower *l, uint32_t root, const tn__node *n);
+#endif

@@ -1,0 +1,21 @@
+/* Operators that move elements, on the cpu device against the reference. */
+#include "device_check.h"
+
+static const device_check moves[] = {
+    {"transposed, whole vectors", "input %1 \"x\" : f32[3,32,48]\n%2 = transpose(%1) {perm=[0,2,1]}\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"transposed, odd", "input %1 \"x\" : f32[2,37,51]\n%2 = transpose(%1) {perm=[2,0,1]}\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"transposed, narrow", "input %1 \"x\" : f32[40,3,5]\n%2 = transpose(%1) {perm=[2,1,0]}\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"transposed, 64-bit", "input %1 \"x\" : i64[19,33]\n%2 = transpose(%1)\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"transposed, 8-bit", "input %1 \"x\" : u8[19,33]\n%2 = transpose(%1)\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"transposed and padded", "input %1 \"x\" : f32[17,40]\n%2 = transpose(%1)\n%3 = constant {value=i64[4] (1, 2, 3, 0)}\n%4 = pad(%2, %3)\noutput \"y\" %4\n", 0, 0, 0, 0},
+};
+
+static void moved_elements(void **s) { (void)s, check_all(moves, sizeof moves / sizeof *moves); }
+
+int main(void) {
+    ok(tn_context_create(NULL, &context));
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moved_elements)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tn_context_release(context);
+    return failed;
+}
