@@ -37,12 +37,21 @@ tn_value tn__x_slice(const tn__expansion *x, tn_value v, int64_t axis, int64_t f
 tn_value tn__x_concat(const tn__expansion *x, const tn_value *parts, uint32_t n, int64_t axis);
 tn_value tn__x_reduce(const tn__expansion *x, tn__op op, tn_value v, int32_t n_axes, const int64_t *axes); /* axes stay, with size 1 */
 tn_value tn__x_softmax(const tn__expansion *x, tn_value v, int64_t axis);
+tn_value tn__x_power(const tn__expansion *x, tn_value v, double exponent);
 
 /* op -> expander, one row each; by family: expand_<family>.c */
 #define TN__EXPANDERS(ROW)                                                                                                          \
-    ROW(softmax, softmax) ROW(log_softmax, softmax)                                                                                 \
+    ROW(softmax, softmax) ROW(log_softmax, softmax) ROW(hardmax, hardmax)                                                           \
     ROW(batch_normalization, batch_norm) ROW(layer_normalization, layer_norm) ROW(rms_normalization, layer_norm)                    \
-    ROW(attention, attention) ROW(rotary_embedding, rotary)
+    ROW(instance_normalization, group_norm) ROW(group_normalization, group_norm) ROW(mean_variance_normalization, mvn)              \
+    ROW(lp_normalization, lp_norm) ROW(lrn, lrn)                                                                                    \
+    ROW(attention, attention) ROW(rotary_embedding, rotary)                                                                         \
+    ROW(reduce_l1, reduce) ROW(reduce_l2, reduce) ROW(reduce_sum_square, reduce) ROW(reduce_log_sum, reduce)                        \
+    ROW(reduce_log_sum_exp, reduce)                                                                                                 \
+    ROW(celu, activation) ROW(selu, activation) ROW(thresholded_relu, activation) ROW(softsign, activation)                         \
+    ROW(shrink, activation) ROW(sign, activation) ROW(is_nan, activation) ROW(is_inf, is_inf) ROW(mean, mean)                   \
+    ROW(split, split) ROW(tile, tile) ROW(pad, pad) ROW(trilu, trilu) ROW(dropout, dropout)                                         \
+    ROW(einsum, einsum) ROW(matmul, matmul) ROW(lp_pool, lp_pool) ROW(pow, pow)
 #define ROW(op, name) tn__expander tn__expand_##name;
 TN__EXPANDERS(ROW)
 #undef ROW
