@@ -308,6 +308,7 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
     if (tn__lower_elementwise_ok(l->g, n)) return tn__lower_group_elementwise(l, at);
     bool done = false;
     TN__TRY(tn__lower_recurrent(l, at, &done));
+    if (!done) TN__TRY(tn__lower_scatter(l, at, &done));
     if (!done) TN__TRY(tn__lower_move(l, at, &done));
     return done ? NULL : add_call(l, at);
 }

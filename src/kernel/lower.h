@@ -89,4 +89,6 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n);
 tn_error *tn__lower_move(tn__lower *l, uint32_t node, bool *out_done);
 /* lstm, gru, rnn: a product of all steps with W, then a loop over time. *out_done false: stays a call. */
 tn_error *tn__lower_recurrent(tn__lower *l, uint32_t node, bool *out_done);
+/* scatter_nd and scatter_elements with constant indices of a regular region. *out_done false: stays a call. */
+tn_error *tn__lower_scatter(tn__lower *l, uint32_t node, bool *out_done);
 #endif
