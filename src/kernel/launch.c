@@ -1,6 +1,6 @@
 /* From kernels in order to launches: the schedules that the walk left open, grids, and the lifetimes of slots. */
-#include "kernel/lower.h"
 #include "kernel/schedule.h"
+#include "kernel/stages.h"
 
 #include <stdio.h>
 
@@ -29,6 +29,17 @@ static tn_error *push_elementwise(tn__lower *l, tn__step s) {
     return tail->lanes ? push_single(l, s) : push_elementwise(l, s);
 }
 
+/* How many steps touch each slot. Each raw step names a slot once for each kernel buffer or operand. */
+static void count_uses(const tn__step *steps, size_t n, uint32_t *uses) {
+    for (size_t i = 0; i < n; i++) {
+        bool kernel = steps[i].kind == TN__STEP_KERNEL;
+        const uint32_t *slots = kernel ? steps[i].stages[0].slots : steps[i].slots;
+        uint32_t count = kernel ? steps[i].stages[0].n_slots : steps[i].n_slots;
+        for (uint32_t k = 0; k < count; k++)
+            if (slots[k] != TN__NO_SLOT) uses[slots[k]]++;
+    }
+}
+
 static void touch(tn__kprogram *p, const uint32_t *slots, uint32_t n, int32_t now) {
     for (uint32_t i = 0; i < n; i++) {
         if (slots[i] == TN__NO_SLOT) continue;
@@ -42,14 +53,24 @@ tn_error *tn__lower_schedule(tn__lower *l) {
     tn__kprogram *p = l->p;
     size_t n = p->steps.count, capacity = p->steps.capacity;
     tn__step *old = p->steps.data;
-    tn_error *e = NULL;
+    uint32_t *uses = tn__alloc_zero(l->a, (p->slots.count + 1) * sizeof *uses);
+    tn_error *e = uses ? NULL : tn__error_oom();
+    if (uses) count_uses(old, n, uses);
     p->steps.data = NULL, p->steps.count = p->steps.capacity = 0;
     for (size_t i = 0; !e && i < n; i++) {
-        if (old[i].kind != TN__STEP_KERNEL) e = TN__PUSH(l->a, &p->steps, old[i]) ? NULL : tn__error_oom();
+        tn__step together;
+        size_t taken = 0;
+        if (l->stages) e = tn__stages_take(l, &old[i], n - i, uses, &taken, &together);
+        if (e) break;
+        if (taken) {
+            i += taken - 1;
+            e = TN__PUSH(l->a, &p->steps, together) ? NULL : tn__error_oom();
+        } else if (old[i].kind != TN__STEP_KERNEL) e = TN__PUSH(l->a, &p->steps, old[i]) ? NULL : tn__error_oom();
         else if (p->kernels.data[old[i].stages[0].kernel]->lanes == 0) e = push_elementwise(l, old[i]);
         else e = push_single(l, old[i]);
     }
     tn__free(l->a, old, capacity * sizeof *old);
+    tn__free(l->a, uses, (p->slots.count + 1) * sizeof *uses);
     for (size_t i = 0; !e && i < p->steps.count; i++) {
         const tn__step *s = &p->steps.data[i];
         touch(p, s->slots, s->n_slots, (int32_t)i);

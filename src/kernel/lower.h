@@ -16,7 +16,7 @@ typedef struct tn__lower {
     tn__kprogram *p;
     const tn_graph *g;
     int32_t w, registers;
-    bool layout, fuse;
+    bool layout, fuse, stages;
     tn__lower_value *values; /* by value id */
     uint32_t *group;         /* by node: root node of its group */
     uint32_t *anchor;        /* by root node: the node that is not elementwise (conv, matmul, reduce, pool), or TN__NO_NODE */
@@ -74,6 +74,8 @@ tn_error *tn__build_epilogue(tn__build *b);
 /* Gives the program's launches their final form: schedules of elementwise kernels, grids, lifetimes of slots. After the walk. */
 tn_error *tn__lower_schedule(tn__lower *l);
 
+/* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
+double tn__lower_step_cost(int64_t rows, int32_t nv);
 /* Register tile (rows x vectors) of least cost for `rows` rows and `vectors` vectors of results. */
 void tn__lower_choose_tile(int64_t rows, int64_t vectors, int32_t registers, int32_t most_rows, bool divisors_only, int32_t *out_mr,
                            int32_t *out_nv);

@@ -103,8 +103,7 @@ bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n) {
     }
 }
 
-/* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
-static double tile_cost(int64_t rows, int32_t nv) {
+double tn__lower_step_cost(int64_t rows, int32_t nv) {
     double fma = (double)rows * nv / 2, load = (double)(rows + nv) / 2;
     double c = fma > load ? fma : load;
     return c < 4 ? 4 : c;
@@ -117,7 +116,7 @@ double tn__lower_tile_cost(int64_t rows, int32_t nv, int32_t registers, int32_t 
     if (fit > rows) fit = (int32_t)rows;
     *out_mr = 1;
     for (int32_t mr = fit; mr >= 1; mr--) {
-        double cost = (double)(rows / mr) * tile_cost(mr, nv) + (rows % mr ? tile_cost(rows % mr, nv) : 0);
+        double cost = (double)(rows / mr) * tn__lower_step_cost(mr, nv) + (rows % mr ? tn__lower_step_cost(rows % mr, nv) : 0);
         if (cost < best * 0.999) best = cost, *out_mr = mr;
     }
     return best;

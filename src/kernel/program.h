@@ -4,7 +4,8 @@
 #define TN_KERNEL_PROGRAM_H
 #include "kernel/kernel.h"
 
-typedef enum tn__slot_kind { TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN__SLOT_CONSTANT } tn__slot_kind;
+/* SCRATCH: lives within one step of a launch; each thread has its own. */
+typedef enum tn__slot_kind { TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN__SLOT_CONSTANT, TN__SLOT_SCRATCH } tn__slot_kind;
 
 typedef struct tn__slot {
     tn__slot_kind kind;
@@ -55,6 +56,17 @@ typedef struct tn__stage {
     int64_t inner;    /* grid steps of the kernel for one step of the launch */
 } tn__stage;
 
+enum { TN__SCRATCH_AXES = 8 };
+/* A slot of kind SCRATCH holds only what step o of the launch makes of a value: the kernels get its place less the offset that
+ * step o begins at in the whole value, so that they need not know. o is a row-major index over extent[]. */
+typedef struct tn__scratch {
+    uint32_t slot;
+    int32_t n_axes;
+    int64_t extent[TN__SCRATCH_AXES], stride[TN__SCRATCH_AXES]; /* bytes */
+    int64_t low;    /* bytes from the beginning of step 0 of the value to the beginning of the place */
+    size_t offset;  /* of the place in a thread's scratch */
+} tn__scratch;
+
 /* A KERNEL step is a launch: for every o in [0, outer), in parallel, each stage runs its grid steps [o * inner, (o + 1) * inner). */
 typedef struct tn__step {
     tn__step_kind kind;
@@ -67,6 +79,8 @@ typedef struct tn__step {
     int64_t outer, grain; /* KERNEL; grain: steps of the launch worth a thread's while */
     const tn__loop *loop;         /* LOOP: arena */
     const tn__range_check *check; /* CHECK: arena */
+    uint32_t n_scratch;   /* KERNEL */
+    tn__scratch *scratch; /* arena */
 } tn__step;
 
 typedef struct tn__kprogram {
@@ -77,12 +91,13 @@ typedef struct tn__kprogram {
     TN__VEC(tn__step) steps;
     TN__VEC(tn__kernel *) kernels; /* each from the context's allocator */
     size_t arena_bytes, arena_lower_bound, constant_bytes;
+    size_t scratch_bytes; /* a thread */
     double flops;
 } tn__kprogram;
 
 typedef struct tn__lower_config {
     int32_t lanes, registers;
-    bool layout, fuse; /* passes of these names */
+    bool layout, fuse, stages; /* passes of these names */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */
@@ -90,4 +105,6 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
 void tn__kprogram_destroy(tn__kprogram *p);
 /* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
 tn_error *tn__kprogram_plan(tn__kprogram *p);
+/* The program as text for people: launches with their loop nests, slots. Free with tn__strfree. */
+tn_error *tn__kprogram_print(const tn__kprogram *p, char **out_text);
 #endif

@@ -28,7 +28,7 @@ static void remove_dim(tn__kernel *k, int32_t d) {
 
 static bool walks(const tn__kmap *m, int32_t d, int64_t extent) { return m->stride[d] == m->stride[d + 1] * extent; }
 
-static bool mergeable(const tn__kernel *k, int32_t d) {
+bool tn__schedule_can_merge(const tn__kernel *k, int32_t d) {
     if (!walks(&k->out_map, d, k->extent[d + 1])) return false;
     for (int32_t n = 0; n < k->n_stores; n++)
         if (!walks(&k->stores[n].map, d, k->extent[d + 1])) return false;
@@ -42,14 +42,34 @@ static bool mergeable(const tn__kernel *k, int32_t d) {
     return true;
 }
 
+void tn__schedule_merge_dim(tn__kernel *k, int32_t d) {
+    k->extent[d + 1] *= k->extent[d];
+    remove_dim(k, d);
+}
+
 void tn__schedule_merge(tn__kernel *k) {
     for (int32_t d = k->n_spatial - 1; d >= 0; d--)
         if (k->extent[d] == 1 && k->n_spatial > 1) remove_dim(k, d);
     for (int32_t d = k->n_spatial - 2; d >= 0; d--)
-        if (mergeable(k, d)) {
-            k->extent[d + 1] *= k->extent[d];
-            remove_dim(k, d);
-        }
+        if (tn__schedule_can_merge(k, d)) tn__schedule_merge_dim(k, d);
+}
+
+static void move_stride(tn__kmap *m, int32_t from, int64_t to) {
+    int64_t s = m->stride[from];
+    memmove(&m->stride[to + 1], &m->stride[to], (size_t)(from - to) * sizeof s);
+    m->stride[to] = s;
+}
+
+void tn__schedule_move(tn__kernel *k, int32_t from, int32_t to) {
+    int64_t extent = k->extent[from];
+    int32_t *const fixed[3] = {&k->m, &k->j, &k->v};
+    each_map(k, move_stride, from, to);
+    memmove(&k->extent[to + 1], &k->extent[to], (size_t)(from - to) * sizeof extent);
+    k->extent[to] = extent;
+    for (int i = 0; i < 3; i++) {
+        if (*fixed[i] == from) *fixed[i] = to;
+        else if (*fixed[i] >= to && *fixed[i] < from) ++*fixed[i];
+    }
 }
 
 static void split_stride(tn__kmap *m, int32_t d, int64_t by) {
@@ -64,6 +84,17 @@ void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by) {
     k->extent[d + 1] = by;
     k->n_dims++;
     if (d < k->n_spatial) k->n_spatial++;
+}
+
+void tn__schedule_vectors(tn__kernel *k, int32_t lanes, int32_t most_nv) {
+    int32_t last = k->n_spatial - 1;
+    int64_t n = k->extent[last];
+    k->extent[last] = tn__ceil_div(n, lanes) * lanes; /* the lanes behind the end are masked */
+    tn__schedule_split(k, last, lanes);
+    k->lanes = lanes;
+    k->j = last, k->v = last + 1;
+    k->v_tail = (int32_t)(n % lanes);
+    k->nv = (int32_t)(k->extent[last] < most_nv ? k->extent[last] : most_nv);
 }
 
 static void shift_start(tn__kmap *m, int32_t d, int64_t by) { m->offset += m->stride[d] * by; }

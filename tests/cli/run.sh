@@ -73,9 +73,15 @@ G
 want 0 'neg' show "$work/g.tn"
 want 0 'digraph' show --format dot "$work/g.tn"
 want 0 '"op": "neg"' show --json "$work/g.tn"
-want 1 "shapes are all known" show "$work/g.tn" --after expand
-want 2 "no pass 'fuse' over the graph" show "$work/g.tn" --after fuse
-want 1 "shapes are all known" show "$work/g.tn" --kernel 0
+want 1 "wants a size for 'N'" show "$work/g.tn" --after expand
+want 0 'neg' show "$work/g.tn" --after expand --dim N=3
+want 0 'launch 0: ' show "$work/g.tn" --after stages --dim N=3
+want 2 "text form only" show "$work/g.tn" --after fuse --format dot
+want 2 "no pass 'fusion'; there are" show "$work/g.tn" --after fusion
+want 1 "wants a size for 'N'" show "$work/g.tn" --kernel 0
+want 0 'define void' show "$work/g.tn" --kernel 0 --dim N=3
+want 1 "counted from 0" show "$work/g.tn" --kernel 9 --dim N=3
+want 2 "wants --after or --kernel" show "$work/g.tn" --dim N=3
 want 2 "text, dot, svg or json" show --format pdf "$work/g.tn"
 want 1 "x f32[1,3,N]" run "$work/g.tn"
 want 1 "--dim N=SIZE" run "$work/g.tn" --input random

@@ -229,7 +229,7 @@ static void memory_of_a_loop(void **unused) {
     model m = make(&c);
     tn_graph *own;
     tn__kprogram *p;
-    tn__lower_config lower = {16, 32, true, true};
+    tn__lower_config lower = {.lanes = 16, .registers = 32, .layout = true, .fuse = true};
     ok(tn__passes_run(m.graph, NULL, NULL, &own));
     ok(tn__kprogram_create(context, own, &lower, &p));
     int loops = 0;

@@ -6,14 +6,17 @@
 #include "cli.h"
 #include "codegen/codegen.h"
 #include "graph_out.h"
+#include "inputs.h"
 #include "kernel/program.h"
 #include "pass/pass.h"
+#include "session/session.h"
 
 typedef struct show_settings {
     const char *format, *after;
     int64_t kernel; /* -1: none */
     bool assembly, full;
     cli_texts limits;
+    cli_inputs inputs; /* --dim */
 } show_settings;
 
 enum { RUN_MAX = 96 }; /* characters of a base64 run that are shown */
@@ -57,23 +60,51 @@ static int show_svg(const tn_graph *graph) {
 static tn_error *check_static(tn_context *c, const tn_graph *g) {
     for (size_t i = 1; i < g->values.count; i++)
         if (!tn__type_is_static(&g->values.data[i].type))
-            return TN__FAIL(&c->allocator, UNSUPPORTED, "show --after and --kernel want a model whose shapes are all known");
+            return TN__FAIL(&c->allocator, UNSUPPORTED,
+                            "show --after and --kernel want shapes that follow from those of the inputs; value %zu%s%s%s has another", i,
+                            g->values.data[i].name ? " '" : "", g->values.data[i].name ? g->values.data[i].name : "",
+                            g->values.data[i].name ? "'" : "");
     return NULL;
 }
 
-/* What the cpu device compiles, once every shape is known. */
-static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bool assembly, char **out_text) {
+/* What the device gets at a call with inputs of --dim, or of the model's test data: all shapes known, shape arithmetic folded. */
+static tn_error *specialise(tn_context *c, const tn_graph *g, cli_inputs *inputs, tn_graph **out) {
+    tn_tensor **tensors;
+    TN__TRY(cli_inputs_make(c, g, inputs, &tensors));
+    uint8_t *kinds = cli_alloc(g->inputs.count + 1);
+    tn_tensor **values = cli_alloc((g->inputs.count + 1) * sizeof *values);
+    tn_error *e = tn__value_inputs(g, NULL, kinds);
+    for (size_t i = 0; i < g->inputs.count; i++) values[i] = kinds[i] == TN__VALUE_NONE ? NULL : tensors[i];
+    if (!e) e = tn__specialise(g, (const tn_tensor *const *)tensors, values, out);
+    cli_tensors_release(tensors, (uint32_t)g->inputs.count);
+    free(kinds), free(values);
+    return e;
+}
+
+/* What the cpu device compiles, once every shape is known; `last` (NULL: all) is the last choice of the lowering that is made. */
+static tn_error *program_create(tn_context *c, const tn_graph *g, const char *last, const tn__target *target, tn__kprogram **out) {
     TN__TRY(check_static(c, g));
     for (size_t i = 0; i < g->nodes.count; i++)
         if (tn__op_infos[g->nodes.data[i].op].flags & (TN__OP_CONTROL | TN__OP_DATADEP))
-            return TN__FAIL(&c->allocator, UNSUPPORTED, "show --kernel wants a model without control flow and data-dependent shapes");
-    tn__target target;
+            return TN__FAIL(&c->allocator, UNSUPPORTED, "show of kernels wants a model without control flow and data-dependent shapes");
+    tn__lower_config lower = {.lanes = target->lanes, .registers = target->registers};
+    bool on = true;
+#define TN_PASS(pass, kind, help) TN__PASS_##kind(pass)
+#define TN__PASS_GRAPH(pass)
+#define TN__PASS_LOWER(pass) lower.pass = on, on = on && (!last || strcmp(last, #pass));
+#include "pass/passes.def"
+#undef TN__PASS_GRAPH
+#undef TN__PASS_LOWER
     tn_graph *own;
+    TN__TRY(tn__passes_run(g, NULL, NULL, &own));
+    return tn__kprogram_create(c, own, &lower, out);
+}
+
+static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bool assembly, char **out_text) {
+    tn__target target;
     tn__kprogram *program;
     TN__TRY(tn__target_init(c, NULL, &target));
-    TN__TRY(tn__passes_run(g, NULL, NULL, &own));
-    tn__lower_config lower = {target.lanes, target.registers, true, true};
-    TN__TRY(tn__kprogram_create(c, own, &lower, &program));
+    TN__TRY(program_create(c, g, NULL, &target, &program));
     tn_error *e = NULL;
     if ((uint64_t)index >= program->kernels.count)
         e = TN__FAIL(&c->allocator, OUT_OF_RANGE, "show --kernel: found %lld, the model has %zu kernels, counted from 0", (long long)index,
@@ -83,36 +114,56 @@ static tn_error *kernel_text(tn_context *c, const tn_graph *g, int64_t index, bo
     return e;
 }
 
-static bool cli_is_graph_pass(const char *name) {
-#define TN_PASS(pass, kind, help) \
-    if (sizeof #kind == sizeof "GRAPH" && #kind[0] == 'G' && !strcmp(name, #pass)) return true;
-#include "pass/passes.def"
-    return false;
+static tn_error *program_text(tn_context *c, const tn_graph *g, const char *last, char **out_text) {
+    tn__target target;
+    tn__kprogram *program;
+    TN__TRY(tn__target_init(c, NULL, &target));
+    TN__TRY(program_create(c, g, last, &target, &program));
+    tn_error *e = tn__kprogram_print(program, out_text);
+    tn__kprogram_destroy(program);
+    return e;
 }
 
-static int show_kernel(tn_context *context, const tn_graph *graph, const show_settings *s) {
+typedef enum pass_kind { NO_PASS, GRAPH_PASS, LOWER_PASS } pass_kind;
+
+static pass_kind kind_of_pass(const char *name) {
+#define TN_PASS(pass, kind, help) \
+    if (!strcmp(name, #pass)) return kind##_PASS;
+#include "pass/passes.def"
+    return NO_PASS;
+}
+
+static int show_kernels(tn_context *context, const tn_graph *graph, const show_settings *s) {
     char *text = NULL;
-    tn_error *e = kernel_text(context, graph, s->kernel, s->assembly, &text);
+    tn_error *e = s->kernel >= 0 ? kernel_text(context, graph, s->kernel, s->assembly, &text) : program_text(context, graph, s->after, &text);
     if (e) return cli_fail_error(e);
     fputs(text, stdout);
     tn__strfree(&context->allocator, text);
     return CLI_OK;
 }
 
-static int show(tn_context *context, const char *path, const show_settings *s) {
-    tn_graph *graph;
+static int show(tn_context *context, const char *path, show_settings *s) {
+    tn_graph *graph, *after;
     tn_error *e = cli_graph_load(context, path, &graph);
     if (e) return cli_fail_error(e);
     int code = CLI_OK;
-    tn_graph *after;
-    if (s->after) {
+    if (s->after || s->kernel >= 0) {
+        s->inputs.missing_random = true;
+        s->inputs.model_path = s->inputs.dims.count ? NULL : path;
+        e = specialise(context, graph, &s->inputs, &after);
+        tn_graph_release(graph);
+        if (e) return cli_fail_error(e);
+        graph = after;
+    }
+    pass_kind kind = s->after ? kind_of_pass(s->after) : NO_PASS;
+    if (kind == GRAPH_PASS) {
         e = check_static(context, graph);
         if (!e) e = tn__passes_run(graph, NULL, s->after, &after);
         tn_graph_release(graph);
         if (e) return cli_fail_error(e);
         graph = after;
     }
-    if (s->kernel >= 0) code = show_kernel(context, graph, s);
+    if (s->kernel >= 0 || kind == LOWER_PASS) code = show_kernels(context, graph, s);
     else if (!strcmp(s->format, "text")) code = show_text(context, graph, s->full);
     else if (!strcmp(s->format, "dot")) cli_graph_write_dot(graph, stdout);
     else if (!strcmp(s->format, "svg")) code = show_svg(graph);
@@ -123,14 +174,15 @@ static int show(tn_context *context, const char *path, const show_settings *s) {
 }
 
 int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
-    show_settings s = {.format = "text", .kernel = -1};
+    show_settings s = {.format = "text", .kernel = -1, .inputs = {.scale = -1}};
     bool json = false;
     const cli_option options[] = {
         {"format", CLI_TEXT, &s.format, "FORMAT", "text, dot, svg or json (text)"},
         {"full", CLI_FLAG, &s.full, NULL, "text: print large constants whole"},
-        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass of the cpu device: expand, clean, cse, dce"},
+        {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass of the cpu device; after layout, fuse or stages: its kernels"},
         {"kernel", CLI_COUNT, &s.kernel, "K", "the LLVM IR of the cpu device's kernel K, counted from 0"},
         {"asm", CLI_FLAG, &s.assembly, NULL, "with --kernel: as assembly"},
+        {"dim", CLI_TEXTS, &s.inputs.dims, "NAME=N", "with --after, --kernel: size of a symbolic dimension, or of axis K as INPUT.K=N; repeatable"},
         {"json", CLI_FLAG, &json, NULL, "the same as --format json"},
         CLI_LIMIT_OPTION(&s.limits),
         {0}};
@@ -138,8 +190,16 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (json) s.format = "json";
     if (code < 0 && operands.count != 1) code = cli_usage("show wants one model file, found %zu", operands.count);
-    if (code < 0 && s.after && !cli_is_graph_pass(s.after))
-        code = cli_usage("show: no pass '%s' over the graph; there are expand, clean, cse and dce", s.after);
+    if (code < 0 && s.after && kind_of_pass(s.after) == NO_PASS) {
+        static const char names[] = ""
+#define TN_PASS(pass, kind, help) " " #pass
+#include "pass/passes.def"
+            ;
+        code = cli_usage("show: no pass '%s'; there are%s", s.after, names);
+    }
+    if (code < 0 && s.after && kind_of_pass(s.after) == LOWER_PASS && strcmp(s.format, "text"))
+        code = cli_usage("show: the kernels after '%s' have a text form only, found --format %s", s.after, s.format);
+    if (code < 0 && s.inputs.dims.count && !s.after && s.kernel < 0) code = cli_usage("show: --dim wants --after or --kernel");
     if (code < 0 && s.assembly && s.kernel < 0) code = cli_usage("show: --asm wants --kernel K");
     if (code < 0) {
         tn_context *context;
@@ -148,6 +208,7 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
         if (!e) tn_context_release(context);
     }
     cli_texts_free(&s.limits);
+    cli_inputs_free(&s.inputs);
     cli_texts_free(&operands);
     return code;
 }

@@ -26,10 +26,15 @@ typedef struct cpu_artefact {
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
 } cpu_artefact;
 
+/* The arena, and scratch for every thread; at least a cache line. */
+static size_t memory_bytes(const cpu_artefact *c) {
+    return c->program->arena_bytes + (size_t)tn__pool_get_threads(c->pool) * c->program->scratch_bytes + ALIGN;
+}
+
 static void workspace_free(const cpu_artefact *c, workspace *w) {
     if (!w) return;
     const tn_allocator *a = &c->context->allocator;
-    if (w->memory) a->deallocate(a->self, w->memory, c->program->arena_bytes + ALIGN);
+    if (w->memory) a->deallocate(a->self, w->memory, memory_bytes(c));
     tn__free(a, w, w->bytes);
 }
 
@@ -39,7 +44,7 @@ static workspace *workspace_new(const cpu_artefact *c) {
     workspace *w = tn__alloc_zero(a, bytes);
     if (!w) return NULL;
     w->bytes = bytes;
-    w->memory = a->allocate(a->self, c->program->arena_bytes + ALIGN, ALIGN);
+    w->memory = a->allocate(a->self, memory_bytes(c), ALIGN);
     if (!w->memory) return workspace_free(c, w), NULL;
     for (size_t i = 0; i < c->program->slots.count; i++) {
         const tn__slot *s = &c->program->slots.data[i];
@@ -69,10 +74,22 @@ typedef struct launch {
     const tn__step *step;
     const tn__code *code;
     void *const *addresses; /* by slot */
+    char *scratch;          /* of worker 0; the next worker's is scratch_bytes further on */
+    size_t scratch_bytes;
 } launch;
 
+/* Addresses of one step's scratch, as the kernels want them: see tn__scratch. */
+static void place_scratch(const launch *l, const tn__stage *g, int64_t o, char *scratch, void **buffers) {
+    for (uint32_t i = 0; i < l->step->n_scratch; i++) {
+        const tn__scratch *s = &l->step->scratch[i];
+        int64_t rest = o, at = s->low;
+        for (int32_t d = s->n_axes - 1; d >= 0; d--) at += rest % s->extent[d] * s->stride[d], rest /= s->extent[d];
+        for (uint32_t b = 0; b < g->n_slots; b++)
+            if (g->slots[b] == s->slot) buffers[b] = (void *)((uintptr_t)(scratch + s->offset) - (uintptr_t)at);
+    }
+}
+
 static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
-    (void)worker;
     const launch *l = self;
     const tn__step *s = l->step;
     void *buffers[TN__K_BUFFERS];
@@ -86,6 +103,7 @@ static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) 
         for (uint32_t i = 0; i < s->n_stages; i++) {
             const tn__stage *g = &s->stages[i];
             for (uint32_t b = 0; b < g->n_slots; b++) buffers[b] = l->addresses[g->slots[b]];
+            place_scratch(l, g, o, l->scratch + (size_t)worker * l->scratch_bytes, buffers);
             tn__code_get(l->code, g->kernel)(buffers, o * g->inner, (o + 1) * g->inner);
         }
 }
@@ -127,12 +145,13 @@ static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const
     return NULL;
 }
 
-static tn_error *run_steps(const cpu_artefact *c, void **addresses) {
+static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
+    void **addresses = w->addresses;
     const tn__kprogram *p = c->program;
     for (size_t i = 0; i < p->steps.count; i++) {
         const tn__step *s = &p->steps.data[i];
         if (s->kind == TN__STEP_KERNEL) {
-            launch l = {s, c->code, addresses};
+            launch l = {s, c->code, w->addresses, (char *)w->memory + c->program->arena_bytes, c->program->scratch_bytes};
             if (s->outer <= s->grain) launch_body(&l, 0, s->outer, 0);
             else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
         } else if (s->kind == TN__STEP_CALL) {
@@ -158,7 +177,7 @@ static tn_error *cpu_run(const tn__artefact *artefact, tn_tensor *const *in, tn_
         if (s->kind == TN__SLOT_INPUT) w->addresses[i] = in[s->index]->data;
         if (s->kind == TN__SLOT_OUTPUT) w->addresses[i] = out[s->index]->data;
     }
-    tn_error *e = run_steps(c, w->addresses);
+    tn_error *e = run_steps(c, w);
     workspace_give(c, w);
     return e;
 }
@@ -185,7 +204,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));
     tn__lower_config lower = {target.lanes, target.registers, !tn__pass_is_off(config->disabled_passes, "layout"),
-                              !tn__pass_is_off(config->disabled_passes, "fuse")};
+                              !tn__pass_is_off(config->disabled_passes, "fuse"), !tn__pass_is_off(config->disabled_passes, "stages")};
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
     if (c->program->kernels.count)
         TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
@@ -208,8 +227,9 @@ static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g,
 
 static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     const cpu_artefact *c = (const cpu_artefact *)artefact;
-    s->arena_bytes += c->program->arena_bytes;
-    s->arena_lower_bound += c->program->arena_lower_bound;
+    size_t scratch = (size_t)tn__pool_get_threads(c->pool) * c->program->scratch_bytes;
+    s->arena_bytes += c->program->arena_bytes + scratch;
+    s->arena_lower_bound += c->program->arena_lower_bound + scratch;
     s->constant_bytes += c->program->constant_bytes;
     s->code_bytes += c->code ? tn__code_bytes(c->code) : 0;
     if (c->code && tn__code_from_cache(c->code)) s->from_cache += (uint32_t)c->program->kernels.count;
