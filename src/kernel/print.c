@@ -49,6 +49,8 @@ static void put_loops(tn__text *t, const tn__kernel *k) {
         else if (!lane && d != k->m && d != k->j) tn__text_add(t, " grid");
     }
     tn__text_add(t, "\n");
+    if (k->n_dims > k->n_spatial && k->limited >= 0) tn__text_addf(t, "      where d%d < e%d\n", (int)k->limited, (int)k->limit);
+    if (k->n_dims > k->n_spatial && k->when >= 0) tn__text_addf(t, "      where e%d\n", (int)k->when);
     for (int32_t i = 0; i < k->n_domain; i++) {
         const tn__kdomain *d = &k->domain[i];
         tn__text_addf(t, "      where 0 <= %" PRId64 "*d%d + %" PRId64 "*d%d %+" PRId64 " < %" PRId64 "\n", d->mul_s, (int)d->s, d->mul_r,
@@ -65,6 +67,7 @@ static void put_expr(tn__text *t, const tn__kernel *k, int32_t at) {
     if (x->op == TN__KX_LOAD) {
         tn__text_addf(t, " b%d[", (int)x->buffer);
         put_map(t, k, &x->map);
+        if (x->arg[0] >= 0) tn__text_addf(t, " + e%d", (int)x->arg[0]);
         tn__text_add(t, "]");
         for (int32_t i = 0; i < x->n_guards; i++) {
             tn__text_add(t, i ? " and 0 <= " : " where 0 <= ");
@@ -89,6 +92,11 @@ static void put_body(tn__text *t, const tn__kernel *k) {
     tn__text_addf(t, "      b%d[", (int)k->out_buffer);
     put_map(t, k, &k->out_map);
     tn__text_addf(t, "] = e%d\n", (int)k->epilogue);
+    for (int32_t i = 0; i < k->n_stores; i++) {
+        tn__text_addf(t, "      b%d[", (int)k->stores[i].buffer);
+        put_map(t, k, &k->stores[i].map);
+        tn__text_addf(t, "] = e%d\n", (int)k->stores[i].expr);
+    }
 }
 
 static void put_stage(tn__text *t, const tn__kprogram *p, const tn__stage *s) {

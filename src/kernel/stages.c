@@ -40,7 +40,7 @@ static bool find_place(const tn__kernel *k, rows r, place *out) {
         if (has_schedule(k) && (d == k->v || d == k->j || d == k->m) && k->extent[d] > 1) return false;
         n *= k->extent[d];
     }
-    if (n != r.lead || k->n_domain) return false;
+    if (n != r.lead || k->n_domain || k->n_stores) return false;
     *out = (place){d, d};
     if (has_schedule(k)) return k->m >= 0 ? k->m >= d && k->extent[k->m] == r.m : r.m == 1;
     for (n = 1; d < k->n_spatial && n < r.m; d++) {
@@ -149,7 +149,7 @@ static bool reads_own_rows(const group *g, const tn__stage *a, place pa, const t
         const tn__kexpr *x = &kb->exprs[i];
         if (x->op != TN__KX_LOAD || !writes(g->l, a, b->slots[x->buffer])) continue;
         access read = access_of(kb, &x->map, pb);
-        if (x->n_guards || !aligned(&written, &read)) return false;
+        if (x->n_guards || x->arg[0] >= 0 || !aligned(&written, &read)) return false;
         if ((ka->flops > 0 || kb->flops > 0) && g->l->p->slots.data[b->slots[x->buffer]].bytes < LEAST_LINK) return false;
         *out_reads = true;
     }
