@@ -86,11 +86,9 @@ typedef struct model {
 
 /* Operand k of the node: an input of the graph, or a constant. */
 static tn_value operand(model *m, const char *name, bool constant, tn_tensor *t) {
-    int64_t dims[TN_MAX_RANK];
-    memcpy(dims, t->dims, sizeof dims);
     if (!constant) {
         m->in[m->n_in++] = t;
-        return tn_graph_input(m->graph, name, t->dtype, t->rank, dims);
+        return tn_graph_input(m->graph, name, t->dtype, t->rank, t->dims);
     }
     tn_value v = tn_graph_constant(m->graph, t);
     tn_tensor_release(t);
@@ -262,9 +260,68 @@ static void memory_of_a_loop(void **unused) {
     free_model(&m);
 }
 
+/* ---- allocations that fail --------------------------------------------------------------------------------------- */
+
+typedef struct failing {
+    long count, fail_at, live_bytes; /* fail_at 0: none */
+} failing;
+
+static void *failing_allocate(void *self, size_t bytes, size_t align) {
+    failing *f = self;
+    void *memory = NULL;
+    if (++f->count == f->fail_at || posix_memalign(&memory, align < sizeof(void *) ? sizeof(void *) : align, bytes)) return NULL;
+    memset(memory, 0xa5, bytes); /* who trusts fresh memory to be zero is found here */
+    f->live_bytes += (long)bytes;
+    return memory;
+}
+
+static void failing_deallocate(void *self, void *memory, size_t bytes) {
+    ((failing *)self)->live_bytes -= (long)bytes;
+    free(memory);
+}
+
+/* Lowering with every allocation failing once: an error, and every byte comes back. Run-time weights, lengths, states, two directions
+ * that differ: all that the lowering can make. */
+static void failing_allocations(void **unused) {
+    (void)unused;
+    const config c = {.op = "gru", .direction = "bidirectional", .T = 3, .N = 2, .I = 3, .H = 5, .bias = true, .initial = true,
+                      .lens = INPUT_LENS, .weights_in = true, .activations = "Sigmoid Tanh Sigmoid Relu"};
+    tn_context *usual = context;
+    failing f = {0};
+    const tn_allocator allocator = {sizeof allocator, &f, failing_allocate, failing_deallocate};
+    const tn_context_options options = {.struct_size = sizeof options, .allocator = &allocator};
+    ok(tn_context_create(&options, &context));
+    model m = make(&c);
+    const long before = f.live_bytes;
+    const tn__lower_config lower = {16, 32, true, true, true};
+    for (bool done = false; !done;) {
+        tn_graph *own;
+        tn__kprogram *p;
+        long first = f.fail_at;
+        f.fail_at = 0;
+        ok(tn__passes_run(m.graph, NULL, NULL, &own));
+        f.count = 0;
+        f.fail_at = first + 1;
+        tn_error *e = tn__kprogram_create(context, own, &lower, &p);
+        done = f.count < f.fail_at;
+        if (!done) assert_int_equal(tn_error_get_code(e), TN_ERROR_OUT_OF_MEMORY);
+        else ok(e);
+        tn_error_destroy(e);
+        tn__kprogram_destroy(p);
+        if (f.live_bytes != before) fail_msg("allocation %ld failed: %ld bytes never came back", f.fail_at, f.live_bytes - before);
+    }
+    assert_true(f.fail_at > 20);
+    f.fail_at = 0;
+    free_model(&m);
+    tn_context_release(context);
+    assert_int_equal(f.live_bytes, 0);
+    context = usual;
+}
+
 int main(void) {
     ok(tn_context_create(NULL, &context));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_reference), cmocka_unit_test(wrong_length), cmocka_unit_test(memory_of_a_loop)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(against_the_reference), cmocka_unit_test(wrong_length), cmocka_unit_test(memory_of_a_loop),
+                                       cmocka_unit_test(failing_allocations)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);
     return failed;
