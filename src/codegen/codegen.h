@@ -14,6 +14,7 @@ typedef struct tn__target {
     int32_t lanes;     /* 32-bit lanes of the widest vector */
     int32_t registers; /* vector registers */
     bool half;         /* converts between f16 and f32 */
+    bool dot4;         /* x86 VNNI at this vector width */
 } tn__target;
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
 

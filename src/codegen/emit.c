@@ -75,6 +75,9 @@ static void emit_step(emitter *e) {
             if (fused) {
                 LLVMValueRef args[3] = {tn__emit_splat(e, tn__emit_expr(e, body->arg[0], i, j)), tn__emit_splat(e, tn__emit_expr(e, body->arg[1], i, j)), acc};
                 next = tn__ir_intrinsic(&e->ir, "llvm.fma", t, args, 3);
+            } else if (k->reduce == TN__KX_ADD && body->op == TN__KX_DOT4) {
+                LLVMValueRef a = tn__emit_splat(e, tn__emit_expr(e, body->arg[0], i, j)), b = tn__emit_splat(e, tn__emit_expr(e, body->arg[1], i, j));
+                next = tn__ir_dot4(&e->ir, e->dot4, acc, a, b);
             } else next = combine(e, k->reduce, body->dtype, acc, tn__emit_splat(e, tn__emit_expr(e, k->body, i, j)));
             LLVMValueRef mask = k->r_lanes ? tn__emit_tail_mask(e, j) : NULL;
             if (mask) next = LLVMBuildSelect(e->b, mask, next, acc, "");
@@ -387,6 +390,7 @@ void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__k
     e->cache = calloc((size_t)k->n_exprs, sizeof *e->cache);
     e->k = k;
     e->half = target->half;
+    e->dot4 = target->dot4;
     e->b = LLVMCreateBuilderInContext(context);
     e->ir = (tn__ir){context, module, e->b};
     e->i1 = LLVMInt1TypeInContext(context);

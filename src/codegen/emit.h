@@ -21,6 +21,10 @@ LLVMValueRef tn__ir_exp(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_log(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_tanh(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_erf(tn__ir *ir, LLVMValueRef x);
+/* f32 to i32, rounded half to even, for |x| < 2^22. */
+LLVMValueRef tn__ir_to_i32(tn__ir *ir, LLVMValueRef x);
+/* acc + the dot product TN__KX_DOT4 of a and b, i32 scalars or vectors; `native`: the target has the instruction. */
+LLVMValueRef tn__ir_dot4(tn__ir *ir, bool native, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b);
 /* The 16 bits of an f16 or bf16 as f32, and back with rounding to nearest even; `native`: the target converts f16 itself. */
 LLVMValueRef tn__ir_widen(tn__ir *ir, tn_dtype from, bool native, LLVMValueRef x);
 LLVMValueRef tn__ir_narrow(tn__ir *ir, tn_dtype to, bool native, LLVMValueRef x);

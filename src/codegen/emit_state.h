@@ -11,7 +11,7 @@ typedef struct emitter {
     const tn__kernel *k;
     LLVMValueRef function, bases[TN__K_BUFFERS];
     LLVMTypeRef i1, i8, i64;
-    bool half;                          /* the target converts f16 */
+    bool half, dot4;                    /* what the target has: see tn__target */
     int32_t lane;                       /* lane dim, -1 scalar */
     LLVMValueRef index[TN__K_DIMS];     /* NULL: 0 (or the lane dim) */
     int64_t fixed[TN__K_DIMS];          /* the index where known at compile time, else -1 */

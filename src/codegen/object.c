@@ -47,6 +47,7 @@ tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
     if (!host) avx512 = !strcmp(cpu, "x86-64-v4"), avx2 = !strcmp(cpu, "x86-64-v3");
     out->lanes = avx512 ? 16 : avx2 ? 8 : 4;
     out->registers = avx512 ? 32 : 16;
+    out->dot4 = strstr(f, "+avx512vnni") || (!avx512 && strstr(f, "+avxvnni"));
     out->half = avx512 || avx2 || strstr(f, "+f16c");
 #if defined(__aarch64__)
     out->registers = 32;

@@ -28,7 +28,9 @@ typedef enum tn__kop {
     TN__KX_ADD, TN__KX_SUB, TN__KX_MUL, TN__KX_DIV, TN__KX_MAX, TN__KX_MIN,
     TN__KX_NEG, TN__KX_ABS, TN__KX_SQRT, TN__KX_FLOOR, TN__KX_CEIL, TN__KX_ROUND, TN__KX_EXP, TN__KX_LOG, TN__KX_TANH, TN__KX_ERF,
     TN__KX_EQ, TN__KX_LT, TN__KX_LE, TN__KX_AND, TN__KX_OR, TN__KX_XOR, TN__KX_NOT, TN__KX_SELECT, TN__KX_CAST,
-    TN__KX_TO_F16, TN__KX_TO_BF16 /* f32 rounded to what that type holds */
+    TN__KX_TO_F16, TN__KX_TO_BF16, /* f32 rounded to what that type holds */
+    TN__KX_TO_I32,                 /* f32 rounded half to even, for |x| < 2^22; the quick way of a value that was clamped */
+    TN__KX_DOT4                    /* i32 from two i32 words: sum of the products of 4 unsigned bytes of the first and 4 signed ones of the second */
 } tn__kop;
 
 typedef struct tn__kguard {

@@ -1,5 +1,5 @@
 /* Lowering: layouts, groups, and the walk over the graph that turns groups into kernels and the rest into calls. */
-#include "kernel/lower.h"
+#include "kernel/lower_integer.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
 
@@ -24,7 +24,6 @@ tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot
     if (*out_slot == TN__NO_SLOT) return tn__error_oom();
     tn_tensor_retain(t);
     l->p->slots.data[*out_slot].constant = t;
-    l->p->slots.data[*out_slot].data = t->data;
     l->p->constant_bytes += t->bytes;
     return NULL;
 }
@@ -192,8 +191,9 @@ static bool unsafe_on_padding(tn__op op) {
 static int32_t layout_of(tn__lower *l, const tn__node *n) {
     const tn__type *t = &l->g->values.data[n->first_out].type;
     bool eight = t->dtype == TN_DTYPE_u8 || t->dtype == TN_DTYPE_i8;
-    if (t->rank < 3 || (!tn__kernel_as_f32(t->dtype) && !eight)) return 0;
-    if (n->op == TN_OP_conv || is_window_op(n->op)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
+    const tn__integer_op *integer = tn__integer_op_of(n->op);
+    if (t->rank < 3 || (!tn__kernel_as_f32(t->dtype) && !eight && !integer)) return 0;
+    if (n->op == TN_OP_conv || is_window_op(n->op) || (integer && integer->conv)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
     if (!l->layout) return 0;
     if (tn__lower_elementwise_ok(l->g, n)) {
         bool any = false;
@@ -293,6 +293,7 @@ static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
     if (n->op == TN_OP_conv) return tn__lower_conv(l, root, n);
     if (n->op == TN_OP_matmul || n->op == TN_OP_gemm) return tn__lower_matmul(l, root, n);
     if (is_window_op(n->op)) return tn__lower_pool(l, root, n);
+    if (tn__integer_op_of(n->op)) return tn__lower_integer(l, root, n);
     return tn__lower_reduce(l, root, n);
 }
 

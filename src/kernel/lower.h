@@ -87,6 +87,8 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n);
 tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n);
 tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n);
 tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n);
+/* f32 to an 8-bit quantised value (in i32): x + zero rounded half to even within the range of dtype; NaN becomes its least value. */
+int32_t tn__build_saturate(tn__build *b, int32_t x, int32_t zero, tn_dtype dtype);
 /* transpose, slice, expand, pad (constant), concat, split piece: affine copies. *out_done false: not for kernels. */
 tn_error *tn__lower_move(tn__lower *l, uint32_t node, bool *out_done);
 /* lstm, gru, rnn: a product of all steps with W, then a loop over time. *out_done false: stays a call. */

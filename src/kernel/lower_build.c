@@ -49,7 +49,7 @@ static bool quantisation_ok(const tn_graph *g, const tn__node *n) {
     const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *out = &g->values.data[n->first_out].type;
     const tn__attrs_quantize *a = n->attrs;
     const tn_tensor *scale = tn__constant_of(g, tn__in(g, n, 1)), *zero = NULL;
-    if (a->block_size || !scale || scale->elements != 1 || scale->dtype != TN_DTYPE_f32) return false;
+    if (a->block_size || (a->precision && a->precision != TN_DTYPE_f32) || !scale || scale->elements != 1 || scale->dtype != TN_DTYPE_f32) return false;
     if (tn__in(g, n, 2).id && (!(zero = tn__constant_of(g, tn__in(g, n, 2))) || zero->elements != 1)) return false;
     return n->op == TN_OP_quantize_linear ? x->dtype == TN_DTYPE_f32 && eight_bits(out->dtype)
                                           : eight_bits(x->dtype) && out->dtype == TN_DTYPE_f32;
@@ -62,7 +62,8 @@ bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n) {
     int s = simple_index(n->op);
     if (s < 0 && !composite(n->op)) return false;
     const tn__type *out = &g->values.data[n->first_out].type;
-    if (!arithmetic_dtype(out->dtype) || out->dtype == TN_DTYPE_NONE) return false;
+    bool order = (n->op == TN_OP_max || n->op == TN_OP_min) && eight_bits(out->dtype); /* cannot wrap */
+    if ((!arithmetic_dtype(out->dtype) && !order) || out->dtype == TN_DTYPE_NONE) return false;
     for (uint32_t i = 0; i < n->n_in; i++) {
         tn_value v = tn__in(g, n, i);
         if (!v.id) {
@@ -71,7 +72,7 @@ bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n) {
         }
         const tn__type *t = tn__type_of(g, v);
         bool f = tn__kernel_as_f32(t->dtype) || t->dtype == TN_DTYPE_f64;
-        if (!arithmetic_dtype(t->dtype)) return false;
+        if (!arithmetic_dtype(t->dtype) && !order) return false;
         if (s >= 0 && simple_ops[s].floats_only && !f) return false;
         if (s >= 0 && simple_ops[s].kop >= TN__KX_EXP && simple_ops[s].kop <= TN__KX_ERF && !tn__kernel_as_f32(t->dtype)) return false;
         if (composite(n->op) && !tn__kernel_as_f32(t->dtype)) return false;
@@ -131,7 +132,7 @@ static void map_of(const tn__build *b, const tn__type *t, int32_t block, tn__kma
 static int32_t load_value(tn__build *b, tn_value v, tn_error **e) {
     const tn__type *t = tn__type_of(b->l->g, v);
     const tn_tensor *c = tn__constant_of(b->l->g, v);
-    if (c && c->elements == 1 && (tn__kernel_as_f32(c->dtype) || c->dtype == TN_DTYPE_i32)) /* exact in a double */
+    if (c && c->elements == 1 && (tn__kernel_as_f32(c->dtype) || c->dtype == TN_DTYPE_i32 || eight_bits(c->dtype))) /* exact in a double */
         return tn__kx_const(b->k, tn__kernel_compute_dtype(c->dtype), tn__load_f64(c->dtype, c->data, 0));
     int32_t shift = b->rank - t->rank, block = 0;
     if (b->block && 1 - shift >= 0 && t->dims[1 - shift] != 1) block = b->block;
@@ -208,6 +209,14 @@ static int32_t build_composite(tn__build *b, const tn__node *n, const int32_t *i
     }
 }
 
+int32_t tn__build_saturate(tn__build *b, int32_t x, int32_t zero, tn_dtype dtype) {
+    int32_t low = (dtype == TN_DTYPE_i8 ? -128 : 0) - zero, high = low + 255;
+    x = select3(b, less(b, number(b, low), x), x, number(b, low)); /* as one maximum each; whole bounds: rounding may follow */
+    x = select3(b, less(b, x, number(b, high)), x, number(b, high));
+    x = tn__kx(b->k, TN__KX_TO_I32, TN_DTYPE_i32, x, -1, -1);
+    return zero ? tn__kx(b->k, TN__KX_ADD, TN_DTYPE_i32, x, tn__kx_const(b->k, TN_DTYPE_i32, zero), -1) : x;
+}
+
 /* q = saturate(round(x / scale) + zero), x = (q - zero) * scale */
 static int32_t build_quantisation(tn__build *b, const tn__node *n, tn_error **e) {
     const tn_graph *g = b->l->g;
@@ -219,10 +228,11 @@ static int32_t build_quantisation(tn__build *b, const tn__node *n, tn_error **e)
         x = tn__kx(b->k, TN__KX_SUB, TN_DTYPE_i32, x, tn__kx_const(b->k, TN_DTYPE_i32, zero), -1);
         return binary_f32(b, TN__KX_MUL, tn__kx(b->k, TN__KX_CAST, TN_DTYPE_f32, x, -1, -1), number(b, scale));
     }
-    bool is_signed = g->values.data[n->first_out].type.dtype == TN_DTYPE_i8;
-    x = unary_f32(b, TN__KX_ROUND, binary_f32(b, TN__KX_DIV, x, number(b, scale)));
-    x = tn__kx_clamp(b->k, binary_f32(b, TN__KX_ADD, x, number(b, zero)), is_signed ? -128 : 0, is_signed ? 127 : 255);
-    return tn__kx(b->k, TN__KX_CAST, TN_DTYPE_i32, x, -1, -1);
+    tn_dtype dtype = g->values.data[n->first_out].type.dtype;
+    x = binary_f32(b, TN__KX_DIV, x, number(b, scale));
+    if (dtype == TN_DTYPE_i8) /* NaN is 0, which for u8 is the least value */
+        x = select3(b, tn__kx(b->k, TN__KX_EQ, TN_DTYPE_bool, x, x, -1), x, number(b, -zero));
+    return tn__build_saturate(b, x, (int32_t)zero, dtype);
 }
 
 static int32_t build_node(tn__build *b, const tn__node *n, tn_error **e) {

@@ -1,4 +1,5 @@
 /* Convolution and pooling on channel-blocked data. */
+#include "kernel/lower_integer.h"
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
@@ -68,7 +69,8 @@ static bool conv_ok(const tn__lower *l, const tn__node *n) {
 
 static bool pool_ok(const tn__lower *l, const tn__node *n) {
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
-    if (n->n_out != 1 || !tn__kernel_as_f32(x->dtype) || x->rank < 3 || x->rank > 5 || tn__type_elements(x) == 0) return false;
+    bool max = n->op == TN_OP_max_pool || n->op == TN_OP_global_max_pool, bytes = max && (x->dtype == TN_DTYPE_u8 || x->dtype == TN_DTYPE_i8);
+    if (n->n_out != 1 || (!tn__kernel_as_f32(x->dtype) && !bytes) || x->rank < 3 || x->rank > 5 || tn__type_elements(x) == 0) return false;
     tn__window w;
     tn_error *e = pool_window(l, n, &w);
     bool ok = !e && window_ok(&w);
@@ -99,6 +101,7 @@ bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n) {
     case TN_OP_conv: return conv_ok(l, n);
     case TN_OP_max_pool: case TN_OP_average_pool: case TN_OP_global_average_pool: case TN_OP_global_max_pool: return pool_ok(l, n);
     case TN_OP_matmul: case TN_OP_gemm: return matmul_ok(l, n);
+    case TN_OP_conv_integer: case TN_OP_qlinear_conv: case TN_OP_matmul_integer: case TN_OP_qlinear_matmul: return tn__lower_integer_ok(l, n);
     default: return reduce_ok(l, n);
     }
 }
@@ -351,9 +354,10 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     map.stride[d_lane] = 1;
     tn__window_add(&b, &w, dims, taps, l->w, &map);
     k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
-    if (k->body >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, k->body, &w, dims[last], taps[last], average ? 0 : -INFINITY);
+    double outside = average || x->dtype == TN_DTYPE_u8 ? 0 : x->dtype == TN_DTYPE_i8 ? -128 : -INFINITY;
+    if (k->body >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, k->body, &w, dims[last], taps[last], outside);
     k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
-    b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    b.memo_red = tn__kx(k, TN__KX_RED, tn__kernel_compute_dtype(x->dtype), -1, -1, -1);
     if (!e && average && (!edges || include)) {
         if (include) { /* windows are cut at the padded border */
             for (int32_t i = 0; i < w.rank; i++) w.in[i] += w.pad_begin[i] + w.pad_end[i], w.pad_begin[i] = w.pad_end[i] = 0;

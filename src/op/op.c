@@ -37,6 +37,7 @@ static tn_error *op_fold(tn_graph *g, tn__op op, const void *attrs, const tn_val
     const tn__op_info *info = &tn__op_infos[op];
     const tn_tensor *stack[16];
     out_tensors[0] = NULL;
+    if (op == TN_OP_dequantize_linear && g->keep_quantised) return NULL;
     if (n_out != 1 || n_in > 16 || !tn__op_functions_of[op].eval || (info->flags & TN__OP_CONTROL)) return NULL;
     if (!tn__type_is_static(&out_types[0]) ||
         tn__dtype_bytes(out_types[0].dtype, tn__type_elements(&out_types[0])) > FOLD_MAX_BYTES)

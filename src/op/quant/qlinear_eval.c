@@ -1,5 +1,5 @@
 /* Reference evaluation of qlinear_conv, conv_integer, qlinear_matmul and matmul_integer: sums of products of 8-bit integers are exact in
- * f64, then scaled once and rounded half to even. */
+ * f64, then scaled in f32 and rounded half to even. */
 #include "op/conv/conv_eval.h"
 #include "op/linalg/matmul.h"
 #include "op/quant/quantize.h"
@@ -7,6 +7,9 @@
 #include <inttypes.h>
 
 static double at(const tn_tensor *t, int64_t i) { return tn__load_f64(t->dtype, t->data, t->elements == 1 ? 0 : i); }
+
+/* The sum in units of y: both it and the product with the scales are rounded to f32, as kernels compute them. */
+static double scaled(double sum, double scale) { return tn__round_to(TN_DTYPE_f32, tn__round_to(TN_DTYPE_f32, sum) * scale); }
 
 /* x_scale * w_scale / y_scale in the scale's own precision */
 static double multiplier(const tn_tensor *x, int64_t i, const tn_tensor *w, int64_t j, const tn_tensor *y) {
@@ -38,7 +41,7 @@ tn_error *tn__eval_qlinear_conv(tn__eval *c) {
     TN__TRY(tn__conv_run(c, c->in[0], c->in[2], c->in[3], c->in[5], tn__eval_in(c, 8), &y));
     int64_t channels = out->dims[1], plane = tn__window_product(out->rank - 2, out->dims + 2);
     for (int64_t i = 0; i < out->elements; i++)
-        tn__quant_store(out->dtype, out->data, i, y[i] * multiplier(c->in[1], 0, c->in[4], i / plane % channels, c->in[6]), at(c->in[7], 0), true);
+        tn__quant_store(out->dtype, out->data, i, scaled(y[i], multiplier(c->in[1], 0, c->in[4], i / plane % channels, c->in[6])), at(c->in[7], 0), true);
     tn__eval_free_f64(c, y, out->elements);
     return NULL;
 }
@@ -103,7 +106,7 @@ tn_error *tn__eval_qlinear_matmul(tn__eval *c) {
         tn__matmul_operands(&p, index, &ma, &mb);
         for (int64_t i = 0; i < p.m * p.n; i++) {
             double scale = multiplier(c->in[1], ma * each_a + i / p.n, c->in[4], mb * each_b + i % p.n, c->in[6]);
-            tn__quant_store(out->dtype, out->data, q * p.m * p.n + i, y[q * p.m * p.n + i] * scale, at(c->in[7], 0), true);
+            tn__quant_store(out->dtype, out->data, q * p.m * p.n + i, scaled(y[q * p.m * p.n + i], scale), at(c->in[7], 0), true);
         }
         tn__next_index(p.batch_rank, p.batch, index);
     }
