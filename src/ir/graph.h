@@ -67,6 +67,7 @@ struct tn_graph {
     TN__VEC(tn__port) outputs;
     tn_error *error; /* first error, or NULL */
     bool fold; /* fold nodes as they are born */
+    bool keep_quantised; /* but not dequantisations: pass quant wants to see them */
 };
 
 enum { TN__MAX_SYMBOLS = 4096 }; /* a graph; symbols are searched linearly */

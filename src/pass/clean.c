@@ -45,6 +45,7 @@ static bool changes_nothing(const tn_graph *g, const tn__node *n) {
 tn_error *tn_pass_clean(tn_graph *g) {
     tn__rewriter r;
     TN__TRY(tn__rewriter_begin(g, &r));
+    r.to->fold = true; /* what earlier passes left of constants */
     for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
         if (n->n_in && n->n_out == 1 && changes_nothing(g, n)) {

@@ -399,7 +399,7 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     tn_value *map = TN__ARENA_ARRAY(&arena, tn_value, g->values.count);
     bool *live = tn__live_values(g, &arena);
     tn_error *e = map && live ? NULL : tn__error_oom();
-    c->fold = true;
+    c->fold = c->keep_quantised = true;
     for (size_t i = 0; !e && i < g->symbols.count; i++) tn_graph_symbol(c, g->symbols.data[i]); /* same order, same dims */
     for (size_t i = 0; !e && i < g->inputs.count; i++) {
         const tn__port *p = &g->inputs.data[i];

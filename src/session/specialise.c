@@ -242,7 +242,7 @@ tn_error *tn__specialise(const tn_graph *g, const tn_tensor *const *types, tn_te
     *out_graph = NULL;
     tn_graph *s;
     TN__TRY(tn__graph_create(g->context, g->hooks, g->name, &s));
-    s->fold = true;
+    s->fold = s->keep_quantised = true;
     tn__arena arena;
     tn__arena_init(&arena, &g->context->allocator);
     tn_value *map = TN__ARENA_ARRAY(&arena, tn_value, g->values.count);
