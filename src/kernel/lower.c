@@ -177,53 +177,6 @@ static tn_error *add_call(tn__lower *l, uint32_t node) {
     return tn__lower_step(l, s, slots);
 }
 
-/* ---- layouts ------------------------------------------------------------------------------------------------- */
-
-static bool is_window_op(tn__op op) {
-    return op == TN_OP_max_pool || op == TN_OP_average_pool || op == TN_OP_global_average_pool || op == TN_OP_global_max_pool;
-}
-
-/* Ops whose pad lanes could turn into infinities or NaN when the channels do not fill the last block. */
-static bool unsafe_on_padding(tn__op op) {
-    return op == TN_OP_div || op == TN_OP_log || op == TN_OP_reciprocal || op == TN_OP_rsqrt || op == TN_OP_pow || op == TN_OP_exp;
-}
-
-static int32_t layout_of(tn__lower *l, const tn__node *n) {
-    const tn__type *t = &l->g->values.data[n->first_out].type;
-    bool eight = t->dtype == TN_DTYPE_u8 || t->dtype == TN_DTYPE_i8;
-    const tn__integer_op *integer = tn__integer_op_of(n->op);
-    if (t->rank < 3 || (!tn__kernel_as_f32(t->dtype) && !eight && !integer)) return 0;
-    if (n->op == TN_OP_conv || is_window_op(n->op) || (integer && integer->conv)) return tn__lower_anchor_ok(l, n) ? l->w : 0;
-    if (!l->layout) return 0;
-    if (tn__lower_elementwise_ok(l->g, n)) {
-        bool any = false;
-        if (t->dims[1] % l->w && unsafe_on_padding(n->op)) return 0;
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            tn_value v = tn__in(l->g, n, i);
-            if (!v.id || tn__constant_of(l->g, v)) continue;
-            const tn__type *x = tn__type_of(l->g, v);
-            if (l->values[v.id].block) {
-                if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;
-                any = true;
-            } else if (!tn__kernel_as_f32(x->dtype) && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
-            else if (x->rank + 1 >= t->rank && x->rank >= 1 && t->rank - x->rank <= 1 && x->dims[1 - (t->rank - x->rank)] != 1 &&
-                     x->rank != t->rank)
-                return 0; /* a run-time [c, 1, 1]: no blocked form */
-        }
-        return any ? l->w : 0;
-    }
-    if (n->op == TN_OP_concat) {
-        const tn__attrs_axis *a = n->attrs;
-        if (a->axis != 1 && a->axis != 1 - t->rank) return 0;
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            tn_value v = tn__in(l->g, n, i);
-            if (!l->values[v.id].block || (i + 1 < n->n_in && tn__type_of(l->g, v)->dims[1] % l->w)) return 0;
-        }
-        return l->w;
-    }
-    return 0;
-}
-
 /* ---- groups -------------------------------------------------------------------------------------------------- */
 
 static bool same_dims(const tn__type *a, const tn__type *b) {
@@ -292,7 +245,7 @@ static bool is_alias(tn__op op) {
 static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
     if (n->op == TN_OP_conv) return tn__lower_conv(l, root, n);
     if (n->op == TN_OP_matmul || n->op == TN_OP_gemm) return tn__lower_matmul(l, root, n);
-    if (is_window_op(n->op)) return tn__lower_pool(l, root, n);
+    if (tn__lower_is_pool(n->op)) return tn__lower_pool(l, root, n);
     if (tn__integer_op_of(n->op)) return tn__lower_integer(l, root, n);
     return tn__lower_reduce(l, root, n);
 }
@@ -345,7 +298,7 @@ static tn_error *lower_graph(tn__lower *l) {
         l->p->slots.data[slot].index = i;
         l->values[v.id].plain = slot;
     }
-    for (size_t i = 0; i < g->nodes.count; i++) l->values[g->nodes.data[i].first_out].block = layout_of(l, &g->nodes.data[i]);
+    TN__TRY(tn__lower_layouts(l));
     TN__TRY(make_groups(l));
     for (uint32_t i = 0; i < g->nodes.count; i++)
         TN__TRY(tn__error_prefix(lower_node(l, i), "lowering node %u (%s)", i, tn__op_infos[g->nodes.data[i].op].name));

@@ -206,7 +206,7 @@ tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels)
     for (int32_t d = 0; d < k->n_spatial; d++)
         if (b->axis_of_dim[d] == 1) map.stride[d] = b->mul_of_dim[d];
     int32_t x = tn__kx_load(k, tn__build_buffer(b, slot, tn__type_of(b->l->g, bias)->dtype), &map);
-    if (x >= 0 && !block && channels % b->block) { /* a run-time vector has no pad lanes */
+    if (x >= 0 && !block && b->block && channels % b->block) { /* a run-time vector has no pad lanes */
         k->exprs[x].n_guards = 1;
         k->exprs[x].guard[0] = (tn__kguard){map, channels};
     }
@@ -217,6 +217,7 @@ tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels)
 tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__attrs_conv *at = n->attrs;
+    if (!l->values[n->first_out].block) return tn__lower_conv_pointwise(l, root, n);
     if (at->group != 1 && !is_depthwise(g, n)) return tn__lower_conv_group(l, root, n);
     tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1);
     const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));

@@ -33,6 +33,20 @@ static const device_check run_time[] = {
     {"bias", CONV(1, 3, 8, 8, 10, 3, 3, 3, ", %3", "strides=[2,2]"), 2, 0, 0, 1e-5},
 };
 
+/* between row-major values: no change of layout */
+static const device_check pointwise[] = {
+    {"pixels fill no vector", CONV(2, 33, 9, 8, 21, 33, 1, 1, ", %3", ""), 6, 0, 0, 1e-5},
+    {"weights and bias at run time", CONV(1, 16, 8, 8, 40, 16, 1, 1, ", %3", ""), 0, 0, 0, 1e-5},
+    {"one axis, f16", "input %1 \"x\" : f16[2,20,77]\ninput %2 \"w\" : f16[5,20,1]\n%3 = conv(%1, %2)\noutput \"y\" %3\n", 2, 0, 0, 4e-3},
+    {"a line of factors behind it", "input %1 \"x\" : f32[1,16,5,64]\ninput %2 \"w\" : f32[19,16,1,1]\ninput %3 \"f\" : f32[64]\n"
+                                    "%4 = conv(%1, %2)\n%5 = mul(%4, %3)\noutput \"y\" %5\n", 2, 0, 0, 1e-5},
+    {"a column of factors behind it", "input %1 \"x\" : f32[2,16,33,4]\ninput %2 \"w\" : f32[19,16,1,1]\ninput %3 \"f\" : f32[33,1]\n"
+                                      "%4 = conv(%1, %2)\n%5 = mul(%4, %3)\noutput \"y\" %5\n", 2, 0, 0, 1e-5},
+    {"two in a row, then 3x3", "input %1 \"x\" : f32[1,16,8,8]\ninput %2 \"w\" : f32[16,16,1,1]\ninput %3 \"v\" : f32[8,16,3,3]\n"
+                               "%4 = conv(%1, %2)\n%5 = conv(%4, %2)\n%6 = conv(%5, %3)\noutput \"y\" %6\noutput \"z\" %4\n", 6, 0, 0, 1e-5},
+};
+
+static void conv_of_pixels(void **s) { (void)s, check_all(pointwise, sizeof pointwise / sizeof *pointwise); }
 static void conv_in_groups(void **s) { (void)s, check_all(groups, sizeof groups / sizeof *groups); }
 static void conv_of_run_time_weights(void **s) { (void)s, check_all(run_time, sizeof run_time / sizeof *run_time); }
 
@@ -59,7 +73,7 @@ static void infinity_stays_in_its_group(void **s) {
 
 int main(void) {
     ok(tn_context_create(NULL, &context));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(conv_in_groups), cmocka_unit_test(conv_of_run_time_weights),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(conv_of_pixels), cmocka_unit_test(conv_in_groups), cmocka_unit_test(conv_of_run_time_weights),
                                        cmocka_unit_test(infinity_stays_in_its_group)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);

@@ -1,0 +1,79 @@
+/* Layouts: which values lie blocked by channel. Convolutions and pools work on blocked values; what is between them stays blocked; a pointwise
+ * convolution between row-major values is a product of row-major values. */
+#include "kernel/lower.h"
+#include "kernel/lower_integer.h"
+
+bool tn__lower_is_pool(tn__op op) {
+    return op == TN_OP_max_pool || op == TN_OP_average_pool || op == TN_OP_global_average_pool || op == TN_OP_global_max_pool;
+}
+
+/* Ops whose pad lanes could turn into infinities or NaN when the channels do not fill the last block. */
+static bool unsafe_on_padding(tn__op op) {
+    return op == TN_OP_div || op == TN_OP_log || op == TN_OP_reciprocal || op == TN_OP_rsqrt || op == TN_OP_pow || op == TN_OP_exp;
+}
+
+static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *wanted) {
+    const tn__type *t = &l->g->values.data[n->first_out].type;
+    bool eight = t->dtype == TN_DTYPE_u8 || t->dtype == TN_DTYPE_i8;
+    const tn__integer_op *integer = tn__integer_op_of(n->op);
+    if (t->rank < 3 || (!tn__kernel_as_f32(t->dtype) && !eight && !integer)) return 0;
+    if (integer && integer->conv) return tn__lower_anchor_ok(l, n) ? l->w : 0;
+    if (n->op == TN_OP_conv || tn__lower_is_pool(n->op)) {
+        if (!tn__lower_anchor_ok(l, n)) return 0;
+        bool blocked = !l->layout || wanted[n->first_out] || l->values[tn__in(l->g, n, 0).id].block;
+        return !blocked && n->op == TN_OP_conv && tn__lower_pointwise_ok(l, n) ? 0 : l->w;
+    }
+    if (!l->layout) return 0;
+    if (tn__lower_elementwise_ok(l->g, n)) {
+        bool any = false;
+        if (t->dims[1] % l->w && unsafe_on_padding(n->op)) return 0;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            tn_value v = tn__in(l->g, n, i);
+            if (!v.id || tn__constant_of(l->g, v)) continue;
+            const tn__type *x = tn__type_of(l->g, v);
+            if (l->values[v.id].block) {
+                if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;
+                any = true;
+            } else if (!tn__kernel_as_f32(x->dtype) && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
+            else if (x->rank + 1 >= t->rank && x->rank >= 1 && t->rank - x->rank <= 1 && x->dims[1 - (t->rank - x->rank)] != 1 &&
+                     x->rank != t->rank)
+                return 0; /* a run-time [c, 1, 1]: no blocked form */
+        }
+        return any ? l->w : 0;
+    }
+    if (n->op == TN_OP_concat) {
+        const tn__attrs_axis *a = n->attrs;
+        if (a->axis != 1 && a->axis != 1 - t->rank) return 0;
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            tn_value v = tn__in(l->g, n, i);
+            if (!l->values[v.id].block || (i + 1 < n->n_in && tn__type_of(l->g, v)->dims[1] % l->w)) return 0;
+        }
+        return l->w;
+    }
+    return 0;
+}
+
+/* Which values would be best blocked, from their users back: what a convolution or a pool reads. */
+static void find_wanted(const tn__lower *l, bool *wanted) {
+    const tn_graph *g = l->g;
+    for (size_t at = g->nodes.count; at-- > 0;) {
+        const tn__node *n = &g->nodes.data[at];
+        const tn__integer_op *integer = tn__integer_op_of(n->op);
+        bool conv = n->op == TN_OP_conv || (integer && integer->conv);
+        bool window = (conv || tn__lower_is_pool(n->op)) && tn__lower_anchor_ok(l, n);
+        bool passes = n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
+        if (window && !(n->op == TN_OP_conv && tn__lower_pointwise_ok(l, n))) wanted[tn__in(g, n, 0).id] = true;
+        else if ((window || passes) && wanted[n->first_out])
+            for (uint32_t i = 0; i < (window ? 1 : n->n_in); i++) wanted[tn__in(g, n, i).id] = true;
+    }
+}
+
+tn_error *tn__lower_layouts(tn__lower *l) {
+    const tn_graph *g = l->g;
+    bool *wanted = tn__alloc_zero(l->a, g->values.count);
+    if (!wanted) return tn__error_oom();
+    find_wanted(l, wanted);
+    for (size_t i = 0; i < g->nodes.count; i++) l->values[g->nodes.data[i].first_out].block = layout_of(l, &g->nodes.data[i], wanted);
+    tn__free(l->a, wanted, g->values.count);
+    return NULL;
+}
