@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "base/context.h"
 #include "base/os.h"
 #include "base/os_thread.h"
@@ -16,6 +20,7 @@ typedef struct loops {
     const char *name;
     int64_t fma_flops; /* of one turn */
     float (*fma)(int64_t turns);
+    float (*fma_f64)(int64_t turns); /* half as many flops */
     float (*read)(const float *data, int64_t floats, int64_t turns); /* `floats` a multiple of 256 */
 } loops;
 
@@ -34,6 +39,20 @@ typedef struct loops {
         _Pragma("GCC unroll 20") for (int k = 0; k < chains; k++) sum += a[k][0] + a[k][lanes - 1];                  \
         return sum;                                                                                                  \
     }                                                                                                                \
+    typedef double d_##suffix __attribute__((vector_size(lanes * 4)));                                               \
+    target static float fma_f64_##suffix(int64_t turns) {                                                            \
+        d_##suffix a[chains], x, y;                                                                                  \
+        memset(&x, 0, sizeof x);                                                                                     \
+        x += 1.0000001;                                                                                              \
+        y = x * 1e-7;                                                                                                \
+        _Pragma("GCC unroll 20") for (int k = 0; k < chains; k++) a[k] = x * (double)k;                              \
+        for (int64_t i = 0; i < turns; i++) {                                                                        \
+            _Pragma("GCC unroll 20") for (int k = 0; k < chains; k++) a[k] = a[k] * x + y;                           \
+        }                                                                                                            \
+        double sum = 0;                                                                                              \
+        _Pragma("GCC unroll 20") for (int k = 0; k < chains; k++) sum += a[k][0] + a[k][lanes / 2 - 1];              \
+        return (float)sum;                                                                                           \
+    }                                                                                                                \
     target static float read_##suffix(const float *data, int64_t floats, int64_t turns) {                            \
         v_##suffix s[8];                                                                                             \
         memset(s, 0, sizeof s);                                                                                      \
@@ -48,12 +67,32 @@ typedef struct loops {
         _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) sum += s[k][0] + s[k][lanes - 1];                        \
         return sum;                                                                                                  \
     }                                                                                                                \
-    static const loops loops_##suffix = {#suffix, (int64_t)2 * lanes * chains, fma_##suffix, read_##suffix};
+    static const loops loops_##suffix = {#suffix, (int64_t)2 * lanes * chains, fma_##suffix, fma_f64_##suffix, read_##suffix};
 
 LOOPS(generic, 4, 10, )
 #if defined(__x86_64__)
 LOOPS(avx2, 8, 10, __attribute__((target("avx2,fma"))))
 LOOPS(avx512, 16, 20, __attribute__((target("avx512f,prefer-vector-width=512"))))
+#endif
+
+/* Dot products of four u8 and four i8 in each i32 lane. */
+#if defined(__x86_64__)
+enum { DOT_CHAINS = 20, DOT_FLOPS = 2 * 64 * DOT_CHAINS };
+__attribute__((target("avx512f,avx512vnni,prefer-vector-width=512"))) static float dot_vnni(int64_t turns) {
+    __m512i a[DOT_CHAINS], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(1);
+    _Pragma("GCC unroll 20") for (int k = 0; k < DOT_CHAINS; k++) a[k] = _mm512_set1_epi32(k);
+    for (int64_t i = 0; i < turns; i++) {
+        _Pragma("GCC unroll 20") for (int k = 0; k < DOT_CHAINS; k++) a[k] = _mm512_dpbusd_epi32(a[k], x, y);
+        __asm__ volatile("" : "+v"(x)); /* or the compiler multiplies once */
+    }
+    int sum = 0;
+    _Pragma("GCC unroll 20") for (int k = 0; k < DOT_CHAINS; k++) sum ^= _mm512_cvtsi512_si32(a[k]);
+    return (float)sum;
+}
+static float (*best_dot(void))(int64_t) { return __builtin_cpu_supports("avx512vnni") ? dot_vnni : NULL; }
+#else
+enum { DOT_FLOPS = 0 };
+static float (*best_dot(void))(int64_t) { return NULL; }
 #endif
 
 static const loops *best_loops(void) {
@@ -75,8 +114,9 @@ enum { REPEATS = 7 };
 
 typedef struct job {
     const loops *l;
+    float (*rate)(int64_t turns); /* a loop without memory; else l->read */
     float *data;
-    int64_t floats; /* 0: the FMA loop */
+    int64_t floats;
     int64_t turns;
     int32_t workers;
 } job;
@@ -85,8 +125,7 @@ static void job_body(void *self, int64_t begin, int64_t end, int32_t worker) {
     const job *j = self;
     for (int64_t k = begin; k < end; k++) {
         int64_t part = j->floats / j->workers / 256 * 256;
-        if (j->floats) sink = j->l->read(j->data + k * part, part, j->turns);
-        else sink = j->l->fma(j->turns);
+        sink = j->rate ? j->rate(j->turns) : j->l->read(j->data + k * part, part, j->turns);
     }
 }
 
@@ -108,9 +147,9 @@ static double best_rate(tn__pool *pool, job *j, double unit) {
     return best;
 }
 
-static double fma_rate(tn__pool *pool, const loops *l) {
-    job j = {.l = l, .workers = tn__pool_get_threads(pool)};
-    return best_rate(pool, &j, (double)l->fma_flops);
+static double rate_of(tn__pool *pool, float (*loop)(int64_t), int64_t flops) {
+    job j = {.rate = loop, .workers = tn__pool_get_threads(pool)};
+    return loop ? best_rate(pool, &j, (double)flops) : 0;
 }
 
 static double read_rate(tn__pool *pool, const loops *l, float *data, uint64_t bytes) {
@@ -200,8 +239,10 @@ static tn_error *measure(tn_context *c, tn__pool *pool, void (*progress)(void *,
     if (!data) return tn__error_oom();
     memset(data, 0, bytes);
     if (progress) progress(self, "multiply-add rate");
-    m->fma_f32 = fma_rate(NULL, l);
-    m->fma_f32_all = fma_rate(pool, l);
+    m->fma_f32 = rate_of(NULL, l->fma, l->fma_flops);
+    m->fma_f32_all = rate_of(pool, l->fma, l->fma_flops);
+    m->fma_f64 = rate_of(NULL, l->fma_f64, l->fma_flops / 2);
+    m->dot_i8 = rate_of(NULL, best_dot(), DOT_FLOPS);
     for (int k = 0; k < TN__CACHE_LEVELS; k++) {
         if (!caches[k] || caches[k] >= bytes) continue;
         if (progress) progress(self, levels[k]);

@@ -8,6 +8,7 @@
 /* 0 stands for "not known" or "not measured". Rates are the best of several repetitions. */
 typedef struct tn__ceilings {
     double fma_f32, fma_f32_all;     /* FLOP/s, a multiply-add counts two; one thread, all processors */
+    double fma_f64, dot_i8;          /* the same of f64, and of u8 times i8 added up in i32 (0 without such an instruction); one thread */
     double level_read[TN__CACHE_LEVELS]; /* bytes/s that one thread sums up from half of each data cache level */
     double memory_read, memory_read_all; /* bytes/s from an array larger than the caches; one thread, all processors */
     double pool_ns; /* an empty parallel loop over all processors */

@@ -75,13 +75,17 @@ static size_t edit_distance(const char *x, const char *y) {
 }
 
 static tn_error *unknown_key(const tn_allocator *a, const char *key) {
+    static const char all[] = ""
+#define TN_OPTION(name, type, default_, low, high, choices, help) " " #name
+#include "session/options.def"
+        ;
     int best = 0;
     size_t least = SIZE_MAX;
     for (int i = 0; i < TN__OPTION_COUNT; i++) {
         size_t d = edit_distance(key, tn__option_infos[i].name);
         if (d < least) least = d, best = i;
     }
-    if (least == SIZE_MAX) return TN__FAIL(a, NOT_FOUND, "there is no option of that name");
+    if (least > strlen(tn__option_infos[best].name) / 2) return TN__FAIL(a, NOT_FOUND, "there is no option '%.100s'; there are%s", key, all);
     return TN__FAIL(a, NOT_FOUND, "there is no option '%s'; the nearest is '%s'", key, tn__option_infos[best].name);
 }
 

@@ -42,7 +42,7 @@ before=$(cd "$work/models" && ls | cksum)
 while IFS='|' read -r name kind arguments wanted; do
     model=$work/models/$name.onnx
     if [ "$kind" = load ]; then
-        refused "$wanted" show "$model"
+        case $name in cycle | bomb | external_up | truncated) refused "$wanted" show "$model" ;; esac
         refused "$wanted" run "$model" --input random --output-dir "$work/outputs"
         continue
     fi

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The command-line tool from outside: help, exit codes, messages, files. usage: run.sh TENON
+# The command-line tool from outside: help, exit codes, messages, files. usage: run.sh TENON MAKE_PICTURES
 set -u
-tenon=$1
+tenon=$1 pictures=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache"
@@ -94,11 +94,59 @@ want 0 "y/z" run "$work/g.tn" --input x=random --dim N=7 --device ref --output-d
 want 0 "y/z" run "$work/g.tn" --input "x=$work/a/y_z.npy" --device ref --output-dir "$work/b"
 want 0 "y/z" run "$work/g.tn" --input "x=$work/b/y_z.npy" --device ref --output-dir "$work/c"
 cmp "$work/a/y_z.npy" "$work/c/y_z.npy" || failed=1
+# .pb round trip, and the tool's own output as its input
+want 0 "y/z" run "$work/g.tn" --input "x=$work/a/y_z.npy" --device ref --output-dir "$work/d" --output-format pb
+want 0 "y/z" run "$work/g.tn" --input "x=$work/d/y_z.pb" --device ref --output-dir "$work/e"
+cmp "$work/a/y_z.npy" "$work/e/y_z.npy" || failed=1
+want 2 "npy or pb" run "$work/g.tn" --input x=random --dim N=2 --output-format pdf
 head -c 100 "$work/a/y_z.npy" > "$work/cut.npy"
+want 1 "no TensorProto" run "$work/g.tn" --input "x=$work/noise"
 want 1 "cut.npy" run "$work/g.tn" --input "x=$work/cut.npy"
 
 want 0 "0 over tolerance" diff "$work/g.tn" --device ref --dim N=4
-want 0 '"samples_s"' bench "$work/g.tn" --device ref --dim N=4 --runs 3 --json
+want 1 '"wrong_pass": null' diff "$work/g.tn" --device null --dim N=4 --bisect-passes --json
+want 1 "whichever pass is switched off" diff "$work/g.tn" --device null --dim N=4 --bisect-passes
+
+# options and limits
+want 1 "wanted cpu|ref|null" run "$work/g.tn" --input random --dim N=4 --device gpu
+want 1 "the nearest is 'device'" run "$work/g.tn" --input random --dim N=4 --set devise=ref
+want 1 "there are device" run "$work/g.tn" --input random --dim N=4 --set colour=red
+want 1 "did you mean 'max_rank'?" run "$work/g.tn" --input random --dim N=4 --limit max_rang=2
+want 1 "max_rank" show "$work/g.tn" --limit max_rank=2
+want 1 "wanted a number from 1 to 32" show "$work/g.tn" --limit max_rank=99
+want 1 "max_elements" run "$work/g.tn" --input random --dim N=4 --limit max_elements=11
+want 0 "f32[1,3,4]" run "$work/g.tn" --input random --dim N=4 --limit max_elements=12
+
+# pictures: red, green / blue, white as PNG; grey as JPEG
+"$pictures" "$work" || failed=1
+printf 'graph "t" {\n input %%1 "x" : f32[2,2]\n output "y" %%1\n}\n' > "$work/two.tn"
+cat > "$work/nchw.tn" << 'G'
+graph "p" {
+  input %1 "x" : f32[1,3,2,2]
+  %2 = abs(%1)
+  output "size" %2
+  output "same" %1
+}
+G
+sed 's/1,3,2,2/1,2,2,3/' "$work/nchw.tn" > "$work/nhwc.tn"
+sed 's/f32/u8/; /abs/d; /size/d' "$work/nchw.tn" > "$work/u8.tn"
+want 0 "  1 0 0 1 0 1 ..." run "$work/nchw.tn" --input "$work/p.png"
+want 0 "  1 0 0 0 1 0 ..." run "$work/nhwc.tn" --input "$work/p.png"
+want 0 "  1 0 0 0 1 0 ..." run "$work/nhwc.tn" --input "$work/p.png" --layout nhwc
+want 0 "  0 0 1 1 0 1 ..." run "$work/nchw.tn" --input "$work/p.png" --channels bgr
+want 0 "  1 -1 -1 1 -1 1 ..." run "$work/nchw.tn" --input "$work/p.png" --mean 0.5 --std 0.5
+want 0 "  0 -1 -1 0 -2 2 ..." run "$work/nchw.tn" --input "$work/p.png" --mean 1,0.5,0 --std 1,0.25,1
+want 0 "  255 0 0 255 0 255 ..." run "$work/u8.tn" --input "$work/p.png"
+want 0 "  0.501960814 0.501960814" run "$work/nchw.tn" --input "$work/p.jpg"
+want 1 "numbers A,B,C" run "$work/nchw.tn" --input "$work/p.png" --mean 1,2
+want 1 "none that is 0" run "$work/nchw.tn" --input "$work/p.png" --std 0
+want 1 "nchw or nhwc" run "$work/nchw.tn" --input "$work/p.png" --layout hwc
+want 1 "3 channels" run "$work/nchw.tn" --input "$work/p.png" --layout nhwc
+want 1 "a picture wants" run "$work/two.tn" --input "$work/p.png"
+for file in p.png p.jpg; do
+    head -c 60 "$work/$file" > "$work/cut-$file"
+    want 1 "cut-$file" run "$work/nchw.tn" --input "$work/cut-$file"
+done
 
 [ $failed -eq 0 ] && echo "all as wanted"
 exit $failed

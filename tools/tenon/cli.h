@@ -90,7 +90,7 @@ typedef struct cli_target {
 } cli_target;
 void cli_target_free(cli_target *t);
 #define CLI_TARGET_OPTIONS(t)                                                                          \
-    {"device", CLI_TEXT, &(t)->device, "NAME", "device to run on: cpu or ref (the slow reference)"},   \
+    {"device", CLI_TEXT, &(t)->device, "NAME", "what runs it: cpu (default), ref (the slow reference) or null"},  \
     {"threads", CLI_COUNT, &(t)->threads, "N", "threads to use (default: the machine's cores)"},       \
     {"set", CLI_TEXTS, &(t)->settings, "KEY=VALUE", "an option of the library; may be repeated"},      \
     CLI_LIMIT_OPTION(&(t)->limits)

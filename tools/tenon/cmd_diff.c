@@ -124,39 +124,51 @@ static json_t *finding_json(const tn_graph *g, const finding *f) {
     return o ? o : json_null();
 }
 
-static void print_report(const tn_graph *g, const diff_settings *s, size_t n_own, const report *r) {
-    const finding *first = NULL, *worst = NULL;
-    for (size_t i = 0; i < r->count; i++) {
-        const finding *f = &r->findings[i];
-        if (!f->difference.ok && !first && i >= n_own) first = f;
-        if (!worst || f->difference.wrongness > worst->difference.wrongness) worst = f;
-    }
-    if (!first) /* only the fused form is wrong: the graph's own outputs */
-        for (size_t i = 0; i < n_own && !first; i++)
-            if (!r->findings[i].difference.ok) first = &r->findings[i];
+/* The first value that goes wrong: of those compared one by one, or, where only the fused form is wrong, of the graph's own outputs. */
+static const finding *first_wrong(const report *r, size_t n_own) {
+    for (size_t i = n_own; i < r->count; i++)
+        if (!r->findings[i].difference.ok) return &r->findings[i];
+    for (size_t i = 0; i < n_own; i++)
+        if (!r->findings[i].difference.ok) return &r->findings[i];
+    return NULL;
+}
+
+static const finding *worst_of(const report *r) {
+    const finding *worst = NULL;
+    for (size_t i = 0; i < r->count; i++)
+        if (!worst || r->findings[i].difference.wrongness > worst->difference.wrongness) worst = &r->findings[i];
+    return worst;
+}
+
+/* `pass` is what bisect found: NULL when it was not asked, "" when no single pass is to blame. */
+static void print_report(const tn_graph *g, const diff_settings *s, size_t n_own, const report *r, const char *pass) {
+    const finding *first = first_wrong(r, n_own), *worst = worst_of(r);
     if (s->json) {
         json_t *all = json_array();
         for (size_t i = 0; i < r->count; i++) json_array_append_new(all, finding_json(g, &r->findings[i]));
-        cli_print_json(json_pack("{ss ss sI sI so so so}", "device", s->target.device, "against", s->against.device, "compared",
+        cli_print_json(json_pack("{ss ss sI sI so so ss? so}", "device", s->target.device, "against", s->against.device, "compared",
                                  (json_int_t)r->count, "wrong", (json_int_t)r->n_wrong, "first_wrong",
                                  first ? finding_json(g, first) : json_null(), "worst", worst ? finding_json(g, worst) : json_null(),
-                                 "values", all));
+                                 "wrong_pass", pass && *pass ? pass : NULL, "values", all));
         return;
     }
     if (first) print_finding("first wrong", g, first);
     if (worst) print_finding("worst", g, worst);
     printf("%zu values compared on %s against %s, %zu over tolerance (rtol %g, atol %g)\n", r->count, s->target.device,
            s->against.device, r->n_wrong, s->tolerance.rtol, s->tolerance.atol);
+    if (pass && *pass) printf("without pass %s the devices agree\n", pass);
+    else if (pass) printf("the devices differ whichever pass is switched off\n");
 }
 
-/* Runs the graph's own outputs again with each pass switched off, until the devices agree. */
-static tn_error *bisect(tn_context *c, const tn_graph *g, const diff_settings *s, tn_tensor **in) {
+/* The pass without which the outputs of `g` agree, "" if there is none. */
+static tn_error *bisect(tn_context *c, const tn_graph *g, const diff_settings *s, tn_tensor **in, const char **out_pass) {
     static const char *const passes[] = {
 #define TN_PASS(name, kind, help) #name,
 #include "pass/passes.def"
     };
     size_t n = s->target.settings.count;
-    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+    *out_pass = "";
+    for (size_t i = 0; i < sizeof passes / sizeof *passes && !**out_pass; i++) {
         report r = {0};
         diff_settings without = *s;
         char setting[64];
@@ -166,35 +178,49 @@ static tn_error *bisect(tn_context *c, const tn_graph *g, const diff_settings *s
         items[n] = setting;
         without.target.settings.items = items;
         without.target.settings.count = n + 1;
+        cli_progress("without pass %s", passes[i]);
         tn_error *e = compare_outputs(c, g, &without, in, &r);
+        if (!r.n_wrong) *out_pass = passes[i];
         free(items);
         free(r.findings);
         if (e) return e;
-        if (r.n_wrong) continue;
-        printf("without pass %s the devices agree\n", passes[i]);
-        return NULL;
     }
-    printf("the devices differ whichever pass is switched off\n");
     return NULL;
+}
+
+/* Leaves the graph with its own outputs, or where these are right with the first wrong value, for bisect to look at. */
+static void keep_wrong(tn_graph *g, const tn__port *own, size_t n_own, const report *r) {
+    bool own_wrong = false;
+    for (size_t i = 0; i < n_own; i++) own_wrong |= !r->findings[i].difference.ok;
+    g->outputs.count = 0;
+    for (size_t i = 0; own_wrong && i < n_own; i++) tn_graph_output(g, own[i].name, own[i].value);
+    if (!own_wrong) tn_graph_output(g, "value", first_wrong(r, n_own)->value);
 }
 
 static tn_error *diff(tn_context *c, const char *path, diff_settings *s, int *out_code) {
     tn_graph *g = NULL;
     tn_tensor **in = NULL;
     report r = {0};
+    const char *pass = NULL;
     s->inputs.model_path = path;
     tn_error *e = cli_graph_load(c, path, &g);
     if (!e) e = cli_inputs_make(c, g, &s->inputs, &in);
     uint32_t n_in = g ? tn_graph_get_input_count(g) : 0, n_own = g ? tn_graph_get_output_count(g) : 0;
+    tn__port *own = cli_alloc((n_own + 1) * sizeof *own);
+    if (n_own) memcpy(own, g->outputs.data, n_own * sizeof *own);
     cli_progress("the graph's own outputs");
     if (!e) e = compare_outputs(c, g, s, in, &r);
     if (!e) e = compare_values(c, g, s, in, &r);
+    if (!e && s->bisect && r.n_wrong) {
+        keep_wrong(g, own, n_own, &r);
+        e = bisect(c, g, s, in, &pass);
+    }
     cli_progress_end();
     if (!e) {
-        print_report(g, s, n_own, &r);
-        if (s->bisect && r.n_wrong) e = bisect(c, g, s, in);
+        print_report(g, s, n_own, &r, pass);
         *out_code = r.n_wrong ? cli_fail("%s differs on %s from %s", path, s->target.device, s->against.device) : CLI_OK;
     }
+    free(own);
     free(r.findings);
     cli_tensors_release(in, n_in);
     if (g) tn_graph_release(g);

@@ -30,7 +30,8 @@ static char *cache_key(void) {
 static json_t *ceilings_json(const tn__ceilings *m) {
     json_t *levels = json_array();
     for (int k = 0; k < TN__CACHE_LEVELS; k++) json_array_append_new(levels, json_real(m->level_read[k]));
-    return json_pack("{sf sf so sf sf sf sf}", "fma_f32", m->fma_f32, "fma_f32_all", m->fma_f32_all, "level_read", levels,
+    return json_pack("{sf sf sf sf so sf sf sf sf}", "fma_f32", m->fma_f32, "fma_f32_all", m->fma_f32_all, "fma_f64", m->fma_f64, "dot_i8",
+                     m->dot_i8, "level_read", levels,
                      "memory_read", m->memory_read, "memory_read_all", m->memory_read_all, "pool_ns", m->pool_ns, "call_ns", m->call_ns);
 }
 
@@ -39,6 +40,7 @@ static bool ceilings_from_json(const json_t *o, tn__ceilings *m) {
         const char *name;
         double *to;
     } fields[] = {{"fma_f32", &m->fma_f32},         {"fma_f32_all", &m->fma_f32_all},
+                  {"fma_f64", &m->fma_f64},         {"dot_i8", &m->dot_i8},
                   {"memory_read", &m->memory_read}, {"memory_read_all", &m->memory_read_all},
                   {"pool_ns", &m->pool_ns},         {"call_ns", &m->call_ns}};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -111,6 +113,8 @@ static void print_text(const tn__ceilings *m, const uint64_t *caches, const char
     }
     printf("ceilings  measured here with %s loops\n", tn__ceilings_loops());
     printf("  f32 multiply-add  %8.1f GFLOP/s one thread, %.1f all\n", m->fma_f32 * 1e-9, m->fma_f32_all * 1e-9);
+    printf("  f64 multiply-add  %8.1f GFLOP/s one thread\n", m->fma_f64 * 1e-9);
+    if (m->dot_i8 > 0) printf("  u8 i8 dot product %8.1f GOP/s one thread\n", m->dot_i8 * 1e-9);
     for (int k = 0; k < TN__CACHE_LEVELS; k++)
         if (m->level_read[k] > 0) printf("  L%d read           %8.1f GB/s one thread\n", k + 1, m->level_read[k] * 1e-9);
     printf("  memory read       %8.1f GB/s one thread, %.1f all\n", m->memory_read * 1e-9, m->memory_read_all * 1e-9);

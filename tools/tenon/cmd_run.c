@@ -1,4 +1,4 @@
-/* tenon run: one call of a model; prints its outputs and writes them as .npy. */
+/* tenon run: one call of a model; prints its outputs and writes them as .npy or .pb. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/dtype.h"
 #include "base/error.h"
@@ -16,7 +17,7 @@
 typedef struct run_settings {
     cli_target target;
     cli_inputs inputs;
-    const char *output_dir;
+    const char *output_dir, *output_format;
     int64_t top;
     bool json;
 } run_settings;
@@ -39,7 +40,8 @@ static figures measure(const tn_tensor *t) {
         if (x > f.max) f.max = x;
         f.mean += x;
     }
-    f.mean = n > f.n_nan ? f.mean / (double)(n - f.n_nan) : NAN;
+    if (n == f.n_nan) return (figures){NAN, NAN, NAN, n};
+    f.mean /= (double)(n - f.n_nan);
     return f;
 }
 
@@ -131,29 +133,38 @@ static char *file_name(const char *name) {
 }
 
 /* "DIR/name.npy"; the index tells names apart that are empty or became equal. */
-static char *output_path(const tn_graph *graph, const char *folder, uint32_t index) {
-    char *name = file_name(tn_graph_get_output_name(graph, index));
+static char *output_path(const tn_graph *graph, const run_settings *s, uint32_t index) {
+    char *name = file_name(tn_graph_get_output_name(graph, index)), number[16] = "";
     bool clash = !*name;
     for (uint32_t i = 0; i < index && !clash; i++) {
         char *other = file_name(tn_graph_get_output_name(graph, i));
         clash = !strcmp(name, other);
         free(other);
     }
-    char *path = clash ? cli_printf("%s/%s_%u.npy", folder, name, index) : cli_printf("%s/%s.npy", folder, name);
+    if (clash) snprintf(number, sizeof number, "_%" PRIu32, index);
+    char *path = cli_printf("%s/%s%s.%s", s->output_dir, name, number, s->output_format);
     free(name);
     return path;
 }
 
-static tn_error *write_outputs(tn_context *context, const tn_graph *graph, tn_tensor *const *out, const char *folder) {
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return TN__FAIL(NULL, IO, "%s: %s", folder, strerror(errno));
-    for (uint32_t i = 0; i < tn_graph_get_output_count(graph); i++) {
-        char *path = output_path(graph, folder, i);
-        tn_error *e = cli_npy_save(context, out[i], path);
+/* All outputs, or none of them. */
+static tn_error *write_outputs(tn_context *context, const tn_graph *graph, tn_tensor *const *out, const run_settings *s) {
+    bool made = mkdir(s->output_dir, 0777) == 0, as_pb = !strcmp(s->output_format, "pb");
+    if (!made && errno != EEXIST) return TN__FAIL(NULL, IO, "%s: %s", s->output_dir, strerror(errno));
+    tn_error *e = NULL;
+    uint32_t n = 0;
+    for (; !e && n < tn_graph_get_output_count(graph); n++) {
+        char *path = output_path(graph, s, n);
+        e = as_pb ? tn_onnx_save_tensor(out[n], path) : cli_npy_save(context, out[n], path);
         free(path);
-        if (e) return e;
     }
-    return NULL;
+    for (uint32_t i = 0; e && i + 1 < n; i++) {
+        char *path = output_path(graph, s, i);
+        unlink(path);
+        free(path);
+    }
+    if (e && made) rmdir(s->output_dir);
+    return e;
 }
 
 static void print_outputs(const tn_graph *graph, tn_tensor *const *out, const run_settings *s) {
@@ -177,7 +188,7 @@ static tn_error *run_model(tn_context *context, const char *path, const run_sett
     cli_progress("running %s", path);
     if (!e) e = tn_executable_run(executable, in, n_in, out, n_out);
     cli_progress_end();
-    if (!e && s->output_dir) e = write_outputs(context, graph, out, s->output_dir);
+    if (!e && s->output_dir) e = write_outputs(context, graph, out, s);
     if (!e) print_outputs(graph, out, s);
     cli_tensors_release(in, n_in);
     cli_tensors_release(out, n_out);
@@ -188,10 +199,11 @@ static tn_error *run_model(tn_context *context, const char *path, const run_sett
 }
 
 int cli_cmd_run(const cli_verb *verb, int argc, char **argv) {
-    run_settings s = {.inputs.scale = -1};
+    run_settings s = {.inputs.scale = -1, .output_format = "npy"};
     const cli_option options[] = {
         CLI_INPUT_OPTIONS(&s.inputs),
         {"output-dir", CLI_TEXT, &s.output_dir, "DIR", "write each output there as NAME.npy"},
+        {"output-format", CLI_TEXT, &s.output_format, "npy|pb", "what --output-dir writes: NumPy arrays or ONNX TensorProtos (npy)"},
         {"top", CLI_COUNT, &s.top, "K", "list the K largest of the last axis"},
         CLI_TARGET_OPTIONS(&s.target),
         {"json", CLI_FLAG, &s.json, NULL, "print JSON"},
@@ -199,6 +211,8 @@ int cli_cmd_run(const cli_verb *verb, int argc, char **argv) {
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (code < 0 && operands.count != 1) code = cli_usage("run wants one model file, found %zu", operands.count);
+    if (code < 0 && strcmp(s.output_format, "npy") && strcmp(s.output_format, "pb"))
+        code = cli_usage("run: --output-format wants npy or pb, found '%s'", s.output_format);
     tn_context *context = NULL;
     if (code < 0) {
         tn_error *e = cli_context_create(&s.target.limits, &context);

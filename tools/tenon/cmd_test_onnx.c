@@ -334,7 +334,7 @@ static int run_all(const test_list *tests, const cli_target *target, double seco
 }
 
 int cli_cmd_test_onnx(const cli_verb *verb, int argc, char **argv) {
-    cli_target target = {.device = "ref"};
+    cli_target target = {0};
     test_list tests = {0};
     bool quiet = false, json = false;
     double seconds = 120;

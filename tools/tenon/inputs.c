@@ -2,6 +2,7 @@
 #include "inputs.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,10 @@ static tn_error *picture_tensor(tn_context *c, const tn_graph *g, uint32_t index
     cli_pixel_map map = {.scale = spec->scale >= 0 ? spec->scale : tn__dtype_is_float(dtype) ? 1 : 255, .std = {1, 1, 1}};
     TN__TRY(parse_triple(c, "mean", spec->mean, map.mean));
     TN__TRY(parse_triple(c, "std", spec->std, map.std));
+    for (int k = 0; k < 3; k++)
+        if (!isfinite(map.mean[k]) || !isfinite(map.std[k]) || map.std[k] == 0)
+            return TN__FAIL(a, INVALID_ARGUMENT, "--mean and --std want finite numbers, --std none that is 0; found mean %g and std %g",
+                            map.mean[k], map.std[k]);
     int64_t *d = dims + rank - 3;
     map.blue_first = spec->channels && !strcmp(spec->channels, "bgr");
     if (spec->channels && !map.blue_first && strcmp(spec->channels, "rgb"))
@@ -196,7 +201,7 @@ tn_error *cli_tensor_load(tn_context *context, const char *path, tn_tensor **out
     bool npy = bytes >= 6 && !memcmp(data, "\x93NUMPY", 6);
     tn_error *e = npy ? cli_npy_parse(context, path, data, bytes, out_tensor) : NULL;
     tn__free(&context->allocator, data, bytes + 1);
-    return npy ? e : tn_onnx_load_tensor(context, path, out_tensor);
+    return npy ? e : tn__error_prefix(tn_onnx_load_tensor(context, path, out_tensor), "neither .npy nor a picture, and no TensorProto");
 }
 
 static tn_error *load_input(tn_context *c, const tn_graph *g, uint32_t index, const cli_inputs *spec, const char *path, tn_tensor **out) {
