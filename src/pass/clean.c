@@ -1,4 +1,5 @@
-/* Nodes that change nothing are left out: every rule is exact for all inputs. Each removes a node, so it ends. */
+/* Nodes that change nothing are left out: every rule is exact for all inputs. Each removes a node, so it ends.
+ * requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
 #include "pass/pass.h"
 
 static bool same_type(const tn__type *a, const tn__type *b) {

@@ -1,9 +1,10 @@
 /* Composites that the kernel generator does not take whole, as smaller ops. What an expander refuses stays a call of the reference.
- * The expansions of one family are in expand_<family>.c. */
+ * The expansions of one family are in expand_<family>.c.
+ * requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
 #include "pass/expand.h"
 
 static tn__expander *const expanders[TN_OP_COUNT] = {
-#define ROW(op, name) [TN_OP_##op] = tn__expand_##name,
+#define ROW(op, name, wide) [TN_OP_##op] = tn__expand_##name,
     TN__EXPANDERS(ROW)
 #undef ROW
 };

@@ -39,20 +39,21 @@ tn_value tn__x_reduce(const tn__expansion *x, tn__op op, tn_value v, int32_t n_a
 tn_value tn__x_softmax(const tn__expansion *x, tn_value v, int64_t axis);
 tn_value tn__x_power(const tn__expansion *x, tn_value v, double exponent);
 
-/* op -> expander, one row each; by family: expand_<family>.c */
+/* op -> expander, by family: expand_<family>.c. wide 1: pass widen runs it on f16 and bf16 in f32, because its parts would be rounded one
+ * by one; 0: it moves, or kernels take it on halves as it is. */
 #define TN__EXPANDERS(ROW)                                                                                                          \
-    ROW(softmax, softmax) ROW(log_softmax, softmax) ROW(hardmax, hardmax)                                                           \
-    ROW(batch_normalization, batch_norm) ROW(layer_normalization, layer_norm) ROW(rms_normalization, layer_norm)                    \
-    ROW(instance_normalization, group_norm) ROW(group_normalization, group_norm) ROW(mean_variance_normalization, mvn)              \
-    ROW(lp_normalization, lp_norm) ROW(lrn, lrn)                                                                                    \
-    ROW(attention, attention) ROW(rotary_embedding, rotary)                                                                         \
-    ROW(reduce_l1, reduce) ROW(reduce_l2, reduce) ROW(reduce_sum_square, reduce) ROW(reduce_log_sum, reduce)                        \
-    ROW(reduce_log_sum_exp, reduce)                                                                                                 \
-    ROW(celu, activation) ROW(selu, activation) ROW(thresholded_relu, activation) ROW(softsign, activation)                         \
-    ROW(shrink, activation) ROW(sign, activation) ROW(is_nan, activation) ROW(is_inf, is_inf) ROW(mean, mean)                   \
-    ROW(split, split) ROW(tile, tile) ROW(pad, pad) ROW(trilu, trilu) ROW(dropout, dropout)                                         \
-    ROW(einsum, einsum) ROW(matmul, matmul) ROW(lp_pool, lp_pool) ROW(pow, pow)
-#define ROW(op, name) tn__expander tn__expand_##name;
+    ROW(softmax, softmax, 1) ROW(log_softmax, softmax, 1) ROW(hardmax, hardmax, 1)                                                  \
+    ROW(batch_normalization, batch_norm, 1) ROW(layer_normalization, layer_norm, 1) ROW(rms_normalization, layer_norm, 1)           \
+    ROW(instance_normalization, group_norm, 1) ROW(group_normalization, group_norm, 1) ROW(mean_variance_normalization, mvn, 1)     \
+    ROW(lp_normalization, lp_norm, 1) ROW(lrn, lrn, 1)                                                                              \
+    ROW(attention, attention, 1) ROW(rotary_embedding, rotary, 1)                                                                   \
+    ROW(reduce_l1, reduce, 1) ROW(reduce_l2, reduce, 1) ROW(reduce_sum_square, reduce, 1) ROW(reduce_log_sum, reduce, 1)            \
+    ROW(reduce_log_sum_exp, reduce, 1)                                                                                              \
+    ROW(celu, activation, 1) ROW(selu, activation, 1) ROW(thresholded_relu, activation, 0) ROW(softsign, activation, 1)             \
+    ROW(shrink, activation, 1) ROW(sign, activation, 0) ROW(is_nan, activation, 0) ROW(is_inf, is_inf, 0) ROW(mean, mean, 1)        \
+    ROW(split, split, 0) ROW(tile, tile, 0) ROW(pad, pad, 0) ROW(trilu, trilu, 0) ROW(dropout, dropout, 0)                          \
+    ROW(einsum, einsum, 1) ROW(matmul, matmul, 0) ROW(lp_pool, lp_pool, 1) ROW(pow, pow, 1)
+#define ROW(op, name, wide) tn__expander tn__expand_##name;
 TN__EXPANDERS(ROW)
 #undef ROW
 #endif

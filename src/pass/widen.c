@@ -1,20 +1,17 @@
 /* Composites on f16 and bf16 run in f32 between casts: pass expand takes them apart, and their parts would be rounded one by one.
  * requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
-#include "pass/pass.h"
+#include "pass/expand.h"
 
 static bool is_half(tn_dtype d) { return d == TN_DTYPE_f16 || d == TN_DTYPE_bf16; }
 
 static bool wanted(const tn_graph *g, const tn__node *n) {
-    switch (n->op) {
-    case TN_OP_softmax: case TN_OP_log_softmax: case TN_OP_batch_normalization: case TN_OP_layer_normalization:
-    case TN_OP_rms_normalization: case TN_OP_instance_normalization: case TN_OP_group_normalization: case TN_OP_mean_variance_normalization:
-    case TN_OP_lp_normalization: case TN_OP_lrn: case TN_OP_attention: case TN_OP_rotary_embedding: case TN_OP_lstm: case TN_OP_gru:
-    case TN_OP_rnn: case TN_OP_reduce_l1: case TN_OP_reduce_l2: case TN_OP_reduce_sum_square: case TN_OP_reduce_log_sum:
-    case TN_OP_reduce_log_sum_exp: case TN_OP_celu: case TN_OP_selu: case TN_OP_softsign: case TN_OP_mean: case TN_OP_einsum:
-    case TN_OP_lp_pool: case TN_OP_pow:
-        return is_half(g->values.data[n->first_out].type.dtype);
-    default: return false; /* the other expansions move, or compare and select: nothing is rounded */
-    }
+    static const bool wide[TN_OP_COUNT] = {
+#define ROW(op, name, is_wide) [TN_OP_##op] = is_wide,
+        TN__EXPANDERS(ROW)
+#undef ROW
+        [TN_OP_lstm] = true, [TN_OP_gru] = true, [TN_OP_rnn] = true,
+    };
+    return wide[n->op] && is_half(g->values.data[n->first_out].type.dtype);
 }
 
 static tn_value cast(tn_graph *to, tn_value x, tn_dtype dtype, const char *name) {
