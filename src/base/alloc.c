@@ -1,5 +1,7 @@
 #include "base/alloc.h"
 
+#include "base/os.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +40,27 @@ char *tn__strdup(const tn_allocator *a, const char *text) {
 
 void tn__strfree(const tn_allocator *a, char *text) {
     if (text) tn__free(a, text, strlen(text) + 1);
+}
+
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
+
+bool tn__block_create(const tn_allocator *a, size_t bytes, tn__block *out) {
+    enum { LARGE_PAGE = 2 << 20, ALIGN = 64 };
+    bool large = bytes >= 2 * LARGE_PAGE;
+    *out = (tn__block){0};
+    if (!tn__add(bytes ? bytes : 1, large ? LARGE_PAGE : 0, &out->memory_bytes)) return false;
+    out->data = out->memory = a->allocate(a->self, out->memory_bytes, ALIGN);
+    if (!out->memory) return false;
+    if (large) { /* the bytes in front are never touched, so they cost no memory where the system gives it page by page */
+        out->data = (char *)out->memory + (-(uintptr_t)out->memory & (LARGE_PAGE - 1));
+        tn__os_prefer_large_pages(out->data, bytes);
+    }
+    return true;
+}
+
+void tn__block_destroy(const tn_allocator *a, tn__block *block) {
+    if (block->memory) a->deallocate(a->self, block->memory, block->memory_bytes);
+    *block = (tn__block){0};
 }
 
 /* ---- arena --------------------------------------------------------------------------------------------------- */

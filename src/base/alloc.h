@@ -12,6 +12,16 @@ void tn__free(const tn_allocator *a, void *memory, size_t bytes); /* NULL is all
 char *tn__strdup(const tn_allocator *a, const char *text);
 void tn__strfree(const tn_allocator *a, char *text);
 
+/* A large piece of memory, 64-byte aligned, not cleared. From a few megabytes on it begins where a large page of the system does and asks
+ * for such: a page fault for every 4 KiB takes longer than to fill them. */
+typedef struct tn__block {
+    void *data;
+    void *memory; /* what the allocator gave */
+    size_t memory_bytes;
+} tn__block;
+bool tn__block_create(const tn_allocator *a, size_t bytes, tn__block *out); /* false: no memory */
+void tn__block_destroy(const tn_allocator *a, tn__block *block);           /* all zero is allowed */
+
 /* Checked arithmetic: false on overflow. */
 static inline bool tn__mul(size_t x, size_t y, size_t *out) { return !__builtin_mul_overflow(x, y, out); }
 static inline bool tn__add(size_t x, size_t y, size_t *out) { return !__builtin_add_overflow(x, y, out); }

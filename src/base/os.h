@@ -30,6 +30,11 @@ tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path);
 
 uint64_t tn__os_memory_bytes(void); /* of this machine; 0: unknown */
 
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* Asks for large pages for memory that is not touched yet; only a hint. */
+void tn__os_prefer_large_pages(void *data, size_t bytes);
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void); /* monotonic clock */

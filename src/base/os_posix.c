@@ -229,6 +229,23 @@ uint64_t tn__os_memory_bytes(void) {
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }
 
+/* ---- memory -------------------------------------------------------------------------------------------------- */
+
+/* The whole pages of a range; 0 bytes where there is none. */
+static void *whole_pages(const void *data, size_t *bytes) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)data + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)data + *bytes) & ~(page - 1);
+    *bytes = end > begin ? end - begin : 0;
+    return (void *)begin;
+}
+
+void tn__os_prefer_large_pages(void *data, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    void *begin = whole_pages(data, &bytes);
+    if (bytes) (void)madvise(begin, bytes, MADV_HUGEPAGE);
+#endif
+}
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void) {

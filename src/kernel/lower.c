@@ -24,6 +24,7 @@ tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot
     if (*out_slot == TN__NO_SLOT) return tn__error_oom();
     tn_tensor_retain(t);
     l->p->slots.data[*out_slot].constant = t;
+    l->p->slots.data[*out_slot].data = t->data;
     l->p->constant_bytes += t->bytes;
     return NULL;
 }

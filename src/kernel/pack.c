@@ -1,63 +1,54 @@
-/* Packing: one loop over the packed form for every layout of a constant, and one kernel of the same form for what is made at run time. */
+/* What is packed and how: the layouts of each kind of operand, one kernel of the same form for what is made at run time, and the packing
+ * of a whole program's constants. */
 #include "kernel/pack.h"
 
-static void copy_element(char *dst, const char *src, size_t item) {
-    switch (item) {
-    case 1: memcpy(dst, src, 1); break;
-    case 2: memcpy(dst, src, 2); break;
-    case 4: memcpy(dst, src, 4); break;
-    default: memcpy(dst, src, 8);
-    }
+#include "base/os.h"
+#include "kernel/lower.h"
+
+/* ---- notes of the lowering ------------------------------------------------------------------------------------------------ */
+
+/* Dims of one step say nothing; without them the outermost one is what the threads share. */
+static void simplify(tn__pack *p) {
+    int32_t n = 0;
+    for (int32_t d = 0; d < p->n_dims; d++)
+        if (p->dims[d].count != 1 || d == p->n_dims - 1) p->dims[n++] = p->dims[d];
+    p->n_dims = n;
 }
 
-/* Dims from d on, of the part at `dst` (elements left: `rest`), with the source's indices so far in `at`. */
-static void pack_dims(const tn__pack *p, int32_t d, int64_t rest, const int64_t *at, const char *src, char *dst, size_t item) {
-    if (d == p->n_dims) {
-        int64_t from = 0;
-        for (int32_t x = 0; x < p->n_axes; x++) {
-            if (at[x] >= p->axes[x].extent) return;
-            from += at[x] * p->axes[x].stride;
-        }
-        copy_element(dst, src + (size_t)from * item, item);
-        return;
-    }
-    int64_t index[TN__PACK_AXES];
-    memcpy(index, at, sizeof index);
-    rest /= p->dims[d].count;
-    for (int64_t i = 0; i < p->dims[d].count; i++) {
-        pack_dims(p, d + 1, rest, index, src, dst + (size_t)(i * rest) * item, item);
-        index[p->dims[d].axis] += p->dims[d].step;
-    }
-}
-
-/* Replaces *t by a copy of f32. */
-static tn_error *widen(tn__lower *l, tn_tensor **t) {
-    const tn_tensor *from = *t;
-    const uint16_t *half = from->data;
-    tn_tensor *wide;
-    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, from->rank, from->dims, &wide));
-    float *to = wide->data;
-    if (from->dtype == TN_DTYPE_f16)
-        for (int64_t i = 0; i < from->elements; i++) to[i] = tn__f16_to_f32(half[i]);
-    else
-        for (int64_t i = 0; i < from->elements; i++) to[i] = tn__bf16_to_f32(half[i]);
-    tn_tensor_release(*t);
-    *t = wide;
-    return NULL;
+static bool equal(const tn__pack *a, const tn__pack *b) {
+    if (a->offset != b->offset || a->n_axes != b->n_axes || a->n_dims != b->n_dims || a->widen != b->widen) return false;
+    for (int32_t i = 0; i < a->n_axes; i++)
+        if (a->axes[i].extent != b->axes[i].extent || a->axes[i].stride != b->axes[i].stride) return false;
+    for (int32_t i = 0; i < a->n_dims; i++)
+        if (a->dims[i].axis != b->dims[i].axis || a->dims[i].count != b->dims[i].count || a->dims[i].step != b->dims[i].step) return false;
+    return true;
 }
 
 tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot) {
-    int64_t elements = 1, start[TN__PACK_AXES] = {0};
+    enum { ALIGN = 64 }; /* and as many bytes beyond the end: a kernel may read a whole vector there */
+    tn__kprogram *program = l->p;
+    tn__pack_job job = {.source = (tn_tensor *)t, .pack = *p};
+    int64_t elements = 1;
+    size_t bytes, end;
+    simplify(&job.pack);
+    for (size_t i = program->packs.count; i-- > 0;)
+        if (program->packs.data[i].source == t && equal(&program->packs.data[i].pack, &job.pack)) {
+            *out_slot = program->packs.data[i].slot;
+            return NULL;
+        }
     for (int32_t d = 0; d < p->n_dims; d++)
         if (!tn__mul_i64(elements, p->dims[d].count, &elements)) return TN__FAIL(l->a, LIMIT_EXCEEDED, "a packed constant is too large");
-    tn_tensor *packed;
-    TN__TRY(tn_tensor_create(l->c, t->dtype, 1, &elements, &packed));
-    size_t item = tn_dtype_bits(t->dtype) / 8;
-    if (elements) pack_dims(p, 0, elements, start, (const char *)t->data + (size_t)p->offset * item, packed->data, item);
-    tn_error *e = p->widen && tn__kernel_copy_dtype(packed->dtype) != packed->dtype ? widen(l, &packed) : NULL;
-    if (!e) e = tn__lower_constant_slot(l, packed, out_slot);
-    tn_tensor_release(packed);
-    return e;
+    if (!tn__mul((size_t)elements, tn__pack_item(p, t->dtype), &bytes) || !tn__add(bytes, 2 * ALIGN, &end) ||
+        !tn__add(program->packed_bytes, end / ALIGN * ALIGN, &end))
+        return TN__FAIL(l->a, LIMIT_EXCEEDED, "the packed constants are too large");
+    job.bytes = bytes;
+    job.offset = program->packed_bytes;
+    job.slot = *out_slot = tn__lower_slot(l, TN__SLOT_CONSTANT, bytes);
+    if (job.slot == TN__NO_SLOT || !TN__PUSH(l->a, &program->packs, job)) return tn__error_oom();
+    tn_tensor_retain(job.source);
+    program->packed_bytes = end;
+    program->constant_bytes += bytes;
+    return NULL;
 }
 
 tn_error *tn__pack_value(tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot) {
@@ -129,4 +120,58 @@ tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_
     int64_t row = (int64_t)nv * l->w;
     tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0};
     return tn__pack_value(l, v, &p, out_slot);
+}
+
+/* ---- the packing of a program --------------------------------------------------------------------------------------------- */
+
+/* What one thread does at a time: slices of dim 0 of one job. */
+typedef struct piece {
+    uint32_t job;
+    int64_t begin, end;
+} piece;
+
+typedef struct packing {
+    tn__kprogram *p;
+    piece *pieces;
+} packing;
+
+static void pack_pieces(void *self, int64_t begin, int64_t end, int32_t worker) {
+    const packing *s = self;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        const tn__pack_job *j = &s->p->packs.data[s->pieces[i].job];
+        tn__pack_move(&j->pack, j->source->dtype, j->source->data, (char *)s->p->packed.data + j->offset, s->pieces[i].begin, s->pieces[i].end);
+    }
+}
+
+static int64_t slices_a_piece(const tn__pack_job *j) {
+    enum { BYTES = 256 << 10 };
+    int64_t slice = (int64_t)j->bytes / j->pack.dims[0].count;
+    return slice && slice < BYTES ? BYTES / slice : 1;
+}
+
+tn_error *tn__kprogram_pack(tn__kprogram *p, tn__pool *pool) {
+    const tn_allocator *a = &p->context->allocator;
+    int64_t n = 0;
+    for (size_t i = 0; i < p->packs.count; i++) {
+        const tn__pack_job *j = &p->packs.data[i];
+        if (j->bytes) n += tn__ceil_div(j->pack.dims[0].count, slices_a_piece(j));
+    }
+    packing s = {p, tn__alloc(a, (size_t)(n + 1) * sizeof(piece))};
+    if (!s.pieces || !tn__block_create(a, p->packed_bytes, &p->packed)) {
+        tn__free(a, s.pieces, (size_t)(n + 1) * sizeof(piece));
+        return tn__error_oom();
+    }
+    int64_t at = 0;
+    for (size_t i = 0; i < p->packs.count; i++) {
+        const tn__pack_job *j = &p->packs.data[i];
+        int64_t step = slices_a_piece(j), count = j->bytes ? j->pack.dims[0].count : 0;
+        for (int64_t k = 0; k < count; k += step) s.pieces[at++] = (piece){(uint32_t)i, k, k + step < count ? k + step : count};
+        p->slots.data[j->slot].data = (char *)p->packed.data + j->offset;
+    }
+    tn__pool_run(pool, pack_pieces, &s, n, 1);
+    tn__free(a, s.pieces, (size_t)(n + 1) * sizeof(piece));
+    for (size_t i = 0; i < p->packs.count; i++) tn_tensor_release(p->packs.data[i].source);
+    TN__VEC_FREE(a, &p->packs);
+    return NULL;
 }

@@ -1,7 +1,9 @@
-/* Operands in the form that kernels read: blocked, transposed, padded with zeros. */
+/* Operands in the form that kernels read: blocked, transposed, padded with zeros. Lowering only notes which constants are to be packed; all
+ * of it is done afterwards, on all threads, into one block of memory. */
 #ifndef TN_KERNEL_PACK_H
 #define TN_KERNEL_PACK_H
-#include "kernel/lower.h"
+#include "op/op.h"
+#include "rt/pool.h"
 
 enum { TN__PACK_AXES = 4, TN__PACK_DIMS = 6 };
 
@@ -20,18 +22,35 @@ typedef struct tn__pack {
     int64_t offset; /* of the first element in the source */
 } tn__pack;
 
-/* A constant slot with `t` packed. Elements of 1, 2, 4 or 8 bytes. */
-tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot);
-/* The same for any value: packed now where it is constant, else by a kernel into a slot of the arena. */
-tn_error *tn__pack_value(tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot);
+/* A constant of a program that is not packed yet. */
+typedef struct tn__pack_job {
+    tn_tensor *source; /* retained */
+    tn__pack pack;
+    uint32_t slot;
+    size_t bytes, offset; /* packed; offset in the program's block */
+} tn__pack_job;
+
+/* Packs slices [begin, end) of dim 0 of elements of `dtype` (1, 2, 4 or 8 bytes); `dst` is where dim 0 begins. `src` need not be aligned. */
+void tn__pack_move(const tn__pack *p, tn_dtype dtype, const void *src, void *dst, int64_t begin, int64_t end);
+/* Bytes of a packed element. */
+size_t tn__pack_item(const tn__pack *p, tn_dtype dtype);
+
+struct tn__lower;
+struct tn__kprogram;
+/* A constant slot with `t` packed. */
+tn_error *tn__pack_slot(struct tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot);
+/* The same for any value: where it is not constant, by a kernel into a slot of the arena. */
+tn_error *tn__pack_value(struct tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot);
+/* Does what tn__pack_slot noted; the program must not run before. */
+tn_error *tn__kprogram_pack(struct tn__kprogram *p, tn__pool *pool);
 
 /* [outer][c][inner] -> [outer][c / w][inner][w], c the given axis. */
-tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot);
+tn_error *tn__pack_blocked(struct tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot);
 /* Weights and right operands of f16 and bf16 are packed as f32: the hot loop reads them again and again and should not convert them.
  * Weights [oc][ic][taps] -> [oc / (nv w)][ic / in_block][taps][in_block][nv w]. */
-tn_error *tn__pack_conv(tn__lower *l, tn_value v, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
+tn_error *tn__pack_conv(struct tn__lower *l, tn_value v, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
 /* Weights [c][1][taps] -> [c / w][taps][w]. */
-tn_error *tn__pack_depthwise(tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot);
+tn_error *tn__pack_depthwise(struct tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot);
 /* Right operand of kk rows and n columns, sk and sn elements apart -> [n / (nv w)][kk][nv w]. */
-tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot);
+tn_error *tn__pack_right(struct tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot);
 #endif

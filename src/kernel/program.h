@@ -3,6 +3,7 @@
 #ifndef TN_KERNEL_PROGRAM_H
 #define TN_KERNEL_PROGRAM_H
 #include "kernel/kernel.h"
+#include "kernel/pack.h"
 
 /* SCRATCH: lives within one step of a launch; each thread has its own. */
 typedef enum tn__slot_kind { TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN__SLOT_CONSTANT, TN__SLOT_SCRATCH } tn__slot_kind;
@@ -10,7 +11,8 @@ typedef enum tn__slot_kind { TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN
 typedef struct tn__slot {
     tn__slot_kind kind;
     uint32_t index;      /* INPUT, OUTPUT */
-    tn_tensor *constant; /* CONSTANT, retained */
+    tn_tensor *constant; /* CONSTANT that is not packed: retained */
+    void *data;          /* CONSTANT; of a packed one once the program is packed */
     size_t bytes;
     int32_t first, last; /* steps of definition and last use; ARENA */
     size_t offset;       /* ARENA, by tn__kprogram_plan */
@@ -90,6 +92,9 @@ typedef struct tn__kprogram {
     TN__VEC(tn__slot) slots;
     TN__VEC(tn__step) steps;
     TN__VEC(tn__kernel *) kernels; /* each from the context's allocator */
+    TN__VEC(tn__pack_job) packs; /* to be done by tn__kprogram_pack, empty afterwards */
+    tn__block packed;
+    size_t packed_bytes; /* of that block */
     size_t arena_bytes, arena_lower_bound, constant_bytes;
     size_t scratch_bytes; /* a thread */
     double flops;

@@ -8,12 +8,12 @@
 
 #include <inttypes.h>
 
-enum { SPARE = 16, ALIGN = 64 };
+enum { SPARE = 16, TAIL = 64 /* a whole vector beyond the end may be read */ };
 
 /* What one call needs: addresses of all slots, and the arena behind them. */
 typedef struct workspace {
     size_t bytes;
-    void *memory;
+    tn__block memory;
     void *addresses[];
 } workspace;
 
@@ -26,15 +26,15 @@ typedef struct cpu_artefact {
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
 } cpu_artefact;
 
-/* The arena, and scratch for every thread; at least a cache line. */
+/* The arena, and scratch for every thread. */
 static size_t memory_bytes(const cpu_artefact *c) {
-    return c->program->arena_bytes + (size_t)tn__pool_get_threads(c->pool) * c->program->scratch_bytes + ALIGN;
+    return c->program->arena_bytes + (size_t)tn__pool_get_threads(c->pool) * c->program->scratch_bytes + TAIL;
 }
 
 static void workspace_free(const cpu_artefact *c, workspace *w) {
     if (!w) return;
     const tn_allocator *a = &c->context->allocator;
-    if (w->memory) a->deallocate(a->self, w->memory, memory_bytes(c));
+    tn__block_destroy(a, &w->memory);
     tn__free(a, w, w->bytes);
 }
 
@@ -44,12 +44,11 @@ static workspace *workspace_new(const cpu_artefact *c) {
     workspace *w = tn__alloc_zero(a, bytes);
     if (!w) return NULL;
     w->bytes = bytes;
-    w->memory = a->allocate(a->self, memory_bytes(c), ALIGN);
-    if (!w->memory) return workspace_free(c, w), NULL;
+    if (!tn__block_create(a, memory_bytes(c), &w->memory)) return workspace_free(c, w), NULL;
     for (size_t i = 0; i < c->program->slots.count; i++) {
         const tn__slot *s = &c->program->slots.data[i];
-        if (s->kind == TN__SLOT_ARENA) w->addresses[i] = (char *)w->memory + s->offset;
-        if (s->kind == TN__SLOT_CONSTANT) w->addresses[i] = s->constant->data;
+        if (s->kind == TN__SLOT_ARENA) w->addresses[i] = (char *)w->memory.data + s->offset;
+        if (s->kind == TN__SLOT_CONSTANT) w->addresses[i] = s->data;
     }
     return w;
 }
@@ -151,7 +150,7 @@ static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
     for (size_t i = 0; i < p->steps.count; i++) {
         const tn__step *s = &p->steps.data[i];
         if (s->kind == TN__STEP_KERNEL) {
-            launch l = {s, c->code, w->addresses, (char *)w->memory + c->program->arena_bytes, c->program->scratch_bytes};
+            launch l = {s, c->code, w->addresses, (char *)w->memory.data + c->program->arena_bytes, c->program->scratch_bytes};
             if (s->outer <= s->grain) launch_body(&l, 0, s->outer, 0);
             else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
         } else if (s->kind == TN__STEP_CALL) {
@@ -209,7 +208,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (c->program->kernels.count)
         TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
                                 config->cache_dir, c->pool, &c->code));
-    return NULL;
+    return tn__kprogram_pack(c->program, c->pool);
 }
 
 static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact) {
