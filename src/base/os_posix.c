@@ -246,6 +246,11 @@ void tn__os_prefer_large_pages(void *data, size_t bytes) {
 #endif
 }
 
+void tn__os_forget(const void *data, size_t bytes) {
+    void *begin = whole_pages(data, &bytes);
+    if (bytes) (void)madvise(begin, bytes, MADV_DONTNEED);
+}
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void) {

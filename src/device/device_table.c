@@ -10,6 +10,7 @@ const tn__device_vtable *tn__device_find(const char *name) {
 
 tn_error *tn__tensor_assign(tn_tensor *dst, const tn_tensor *src) {
     const tn_allocator *a = &dst->context->allocator;
+    tn__tensor_settle(src);
     if (dst == src || dst->data == src->data) return NULL;
     if (dst->dtype != TN_DTYPE_string) {
         if (dst->bytes) memcpy(dst->data, src->data, dst->bytes);

@@ -131,7 +131,7 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
 static bool tensors_equal(const tn_tensor *a, const tn_tensor *b) {
     if (a == b) return true;
     if (!a || !b || a->dtype != b->dtype || !tn__tensor_same_shape(a, b) || a->dtype == TN_DTYPE_string) return false;
-    return !memcmp(a->data, b->data, a->bytes);
+    return !memcmp(tn__tensor_bytes(a), tn__tensor_bytes(b), a->bytes);
 }
 
 bool tn__attrs_equal(tn__op op, const void *a, const void *b) {

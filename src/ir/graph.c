@@ -180,10 +180,12 @@ tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
     return tn__graph_add(g, TN_OP_constant, NULL, 0, &attrs, 1, NULL);
 }
 
-const tn_tensor *tn__constant_of(const tn_graph *g, tn_value v) {
+const tn_tensor *tn__constant_peek(const tn_graph *g, tn_value v) {
     const tn__node *n = tn__node_of(g, v);
     return n && n->op == TN_OP_constant ? ((const tn__attrs_constant *)n->attrs)->value : NULL;
 }
+
+const tn_tensor *tn__constant_of(const tn_graph *g, tn_value v) { return tn__tensor_settle(tn__constant_peek(g, v)); }
 
 static tn_error *describe(tn_graph *g, tn_error *e, tn__op op, const char *name, const tn_value *in, uint32_t n_in) {
     char text[768] = "", one[160], type[160];

@@ -105,6 +105,8 @@ static inline tn_value tn__in(const tn_graph *g, const tn__node *n, uint32_t k) 
 static inline tn_value tn__out(const tn__node *n, uint32_t k) { return (tn_value){n->first_out + k}; }
 /* The tensor of a constant, else NULL; borrowed. */
 const tn_tensor *tn__constant_of(const tn_graph *g, tn_value v);
+/* The same where the elements are not looked at, or only by tn__tensor_bytes: what lies unaligned in a file stays there. */
+const tn_tensor *tn__constant_peek(const tn_graph *g, tn_value v);
 /* All dims known (>= 0). */
 bool tn__type_is_static(const tn__type *t);
 /* Number of elements of a static type. */

@@ -120,7 +120,7 @@ static void put_tensor(printer *p, const tn_tensor *t) {
     tn__text_add(&p->text, "] ");
     if (t->dtype != TN_DTYPE_string && !list_is_exact(t)) {
         tn__text_add(&p->text, "base64 \"");
-        put_base64(p, t->data, t->bytes);
+        put_base64(p, tn__tensor_bytes(t), t->bytes);
         tn__text_add(&p->text, "\"");
         return;
     }

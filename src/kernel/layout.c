@@ -29,7 +29,7 @@ static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *want
         if (t->dims[1] % l->w && unsafe_on_padding(n->op)) return 0;
         for (uint32_t i = 0; i < n->n_in; i++) {
             tn_value v = tn__in(l->g, n, i);
-            if (!v.id || tn__constant_of(l->g, v)) continue;
+            if (!v.id || tn__constant_peek(l->g, v)) continue;
             const tn__type *x = tn__type_of(l->g, v);
             if (l->values[v.id].block) {
                 if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;

@@ -107,11 +107,11 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
     tn__lower_value *lv = &l->values[v.id];
     uint32_t *slot = block ? &lv->blocked : &lv->plain;
     *out_slot = *slot;
-    const tn_tensor *constant = tn__constant_of(l->g, v);
+    const tn_tensor *constant = tn__constant_peek(l->g, v);
     if (constant && block) return tn__pack_blocked(l, constant, axis, out_slot); /* the axis may differ between users: not kept */
     if (*slot != TN__NO_SLOT) return NULL;
     if (constant) {
-        TN__TRY(tn__lower_constant_slot(l, (tn_tensor *)constant, out_slot));
+        TN__TRY(tn__lower_constant_slot(l, (tn_tensor *)tn__tensor_settle(constant), out_slot));
         *slot = *out_slot;
         return NULL;
     }

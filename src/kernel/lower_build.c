@@ -131,7 +131,7 @@ static void map_of(const tn__build *b, const tn__type *t, int32_t block, tn__kma
 
 static int32_t load_value(tn__build *b, tn_value v, tn_error **e) {
     const tn__type *t = tn__type_of(b->l->g, v);
-    const tn_tensor *c = tn__constant_of(b->l->g, v);
+    const tn_tensor *c = tn__constant_peek(b->l->g, v); /* one element is never loose */
     if (c && c->elements == 1 && (tn__kernel_as_f32(c->dtype) || c->dtype == TN_DTYPE_i32 || eight_bits(c->dtype))) /* exact in a double */
         return tn__kx_const(b->k, tn__kernel_compute_dtype(c->dtype), tn__load_f64(c->dtype, c->data, 0));
     int32_t shift = b->rank - t->rank, block = 0;

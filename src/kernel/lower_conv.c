@@ -59,7 +59,7 @@ static bool conv_ok(const tn__lower *l, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *k = tn__type_of(g, tn__in(g, n, 1));
     if (!tn__kernel_as_f32(x->dtype) || k->dtype != x->dtype || x->rank < 3 || x->rank > 5) return false;
-    if (((const tn__attrs_conv *)n->attrs)->group != 1 && !is_depthwise(g, n) && !tn__constant_of(g, tn__in(g, n, 1))) return false;
+    if (((const tn__attrs_conv *)n->attrs)->group != 1 && !is_depthwise(g, n) && !tn__constant_peek(g, tn__in(g, n, 1))) return false;
     tn__window w;
     tn_error *e = tn__lower_conv_window(l, n, &w);
     bool ok = !e && window_ok(&w) && tn__type_elements(x) > 0;
@@ -199,7 +199,7 @@ tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels)
     tn_value bias = tn__in(b->l->g, n, 2);
     if (!bias.id) return NULL;
     tn__kernel *k = b->k;
-    int32_t block = tn__constant_of(b->l->g, bias) ? b->block : 0;
+    int32_t block = tn__constant_peek(b->l->g, bias) ? b->block : 0;
     uint32_t slot;
     TN__TRY(tn__lower_get(b->l, bias, block, 0, &slot));
     tn__kmap map = {0};

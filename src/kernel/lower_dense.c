@@ -80,7 +80,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     int32_t ar = a->rank, br = bt->rank, r = out->rank;
     int64_t m = a->dims[ar - (ta ? 1 : 2)], kk = a->dims[ar - (ta ? 2 : 1)], cols = bt->dims[br - (tb ? 2 : 1)];
     int64_t am = ta ? 1 : kk, ak = ta ? m : 1, bk = tb ? 1 : cols, bn = tb ? kk : 1, w = l->w;
-    const tn_tensor *weights = br == 2 ? tn__constant_of(g, bv) : NULL;
+    const tn_tensor *weights = br == 2 ? tn__constant_peek(g, bv) : NULL;
     bool flat = !ta && br == 2 && ar > 2 && m > 1;
     if (flat) { /* all rows of all batches share B; epilogue operands must be full or [n] */
         for (uint32_t at = 0; at <= root && flat; at++) {

@@ -63,7 +63,7 @@ static tn_error *pack_running(tn__recurrence *r, const product *p, uint32_t from
 }
 
 static tn_error *pack(tn__recurrence *r, const product *p, tn_value weights, uint32_t *out_slot) {
-    const tn_tensor *t = tn__constant_of(r->l->g, weights);
+    const tn_tensor *t = tn__constant_peek(r->l->g, weights);
     if (t) return pack_constant(r, p, t, out_slot);
     uint32_t from;
     TN__TRY(tn__lower_get(r->l, weights, 0, 0, &from));

@@ -52,7 +52,7 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
 }
 
 tn_error *tn__pack_value(tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot) {
-    const tn_tensor *t = tn__constant_of(l->g, v);
+    const tn_tensor *t = tn__constant_peek(l->g, v);
     if (t) return tn__pack_slot(l, t, p, out_slot);
     tn_dtype dtype = tn__type_of(l->g, v)->dtype, to = p->widen && tn__kernel_as_f32(dtype) ? TN_DTYPE_f32 : tn__kernel_copy_dtype(dtype);
     if (to != TN_DTYPE_f32) dtype = to;
@@ -133,14 +133,19 @@ typedef struct piece {
 typedef struct packing {
     tn__kprogram *p;
     piece *pieces;
+    atomic_uint *left; /* by job: pieces to be done */
 } packing;
 
 static void pack_pieces(void *self, int64_t begin, int64_t end, int32_t worker) {
     const packing *s = self;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
-        const tn__pack_job *j = &s->p->packs.data[s->pieces[i].job];
-        tn__pack_move(&j->pack, j->source->dtype, j->source->data, (char *)s->p->packed.data + j->offset, s->pieces[i].begin, s->pieces[i].end);
+        const piece *x = &s->pieces[i];
+        const tn__pack_job *j = &s->p->packs.data[x->job];
+        char *dst = (char *)s->p->packed.data + j->offset;
+        tn__pack_move(&j->pack, j->source->dtype, tn__tensor_bytes(j->source), dst, x->begin, x->end);
+        /* both forms of all weights in memory would be the peak of the whole process */
+        if (atomic_fetch_sub_explicit(&s->left[x->job], 1, memory_order_acq_rel) == 1) tn__tensor_forget(j->source);
     }
 }
 
@@ -150,28 +155,28 @@ static int64_t slices_a_piece(const tn__pack_job *j) {
     return slice && slice < BYTES ? BYTES / slice : 1;
 }
 
+static int64_t pieces_of(const tn__pack_job *j) { return j->bytes ? tn__ceil_div(j->pack.dims[0].count, slices_a_piece(j)) : 0; }
+
 tn_error *tn__kprogram_pack(tn__kprogram *p, tn__pool *pool) {
-    const tn_allocator *a = &p->context->allocator;
-    int64_t n = 0;
-    for (size_t i = 0; i < p->packs.count; i++) {
-        const tn__pack_job *j = &p->packs.data[i];
-        if (j->bytes) n += tn__ceil_div(j->pack.dims[0].count, slices_a_piece(j));
-    }
-    packing s = {p, tn__alloc(a, (size_t)(n + 1) * sizeof(piece))};
-    if (!s.pieces || !tn__block_create(a, p->packed_bytes, &p->packed)) {
-        tn__free(a, s.pieces, (size_t)(n + 1) * sizeof(piece));
+    tn__arena arena;
+    tn__arena_init(&arena, &p->context->allocator);
+    int64_t n = 0, at = 0;
+    for (size_t i = 0; i < p->packs.count; i++) n += pieces_of(&p->packs.data[i]);
+    packing s = {p, TN__ARENA_ARRAY(&arena, piece, n + 1), TN__ARENA_ARRAY(&arena, atomic_uint, p->packs.count + 1)};
+    if (!s.pieces || !s.left || !tn__block_create(&p->context->allocator, p->packed_bytes, &p->packed)) {
+        tn__arena_deinit(&arena);
         return tn__error_oom();
     }
-    int64_t at = 0;
     for (size_t i = 0; i < p->packs.count; i++) {
         const tn__pack_job *j = &p->packs.data[i];
-        int64_t step = slices_a_piece(j), count = j->bytes ? j->pack.dims[0].count : 0;
-        for (int64_t k = 0; k < count; k += step) s.pieces[at++] = (piece){(uint32_t)i, k, k + step < count ? k + step : count};
+        int64_t step = slices_a_piece(j), count = j->pack.dims[0].count, end = at + pieces_of(j);
+        atomic_init(&s.left[i], (unsigned)(end - at));
+        for (int64_t k = 0; at < end; k += step) s.pieces[at++] = (piece){(uint32_t)i, k, k + step < count ? k + step : count};
         p->slots.data[j->slot].data = (char *)p->packed.data + j->offset;
     }
     tn__pool_run(pool, pack_pieces, &s, n, 1);
-    tn__free(a, s.pieces, (size_t)(n + 1) * sizeof(piece));
+    tn__arena_deinit(&arena);
     for (size_t i = 0; i < p->packs.count; i++) tn_tensor_release(p->packs.data[i].source);
-    TN__VEC_FREE(a, &p->packs);
+    TN__VEC_FREE(&p->context->allocator, &p->packs);
     return NULL;
 }

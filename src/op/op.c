@@ -62,9 +62,10 @@ static tn_error *op_fold(tn_graph *g, tn__op op, const void *attrs, const tn_val
         return NULL;
     }
     for (uint32_t i = 0; i < n_in; i++) {
-        stack[i] = in[i].id ? tn__constant_of(g, in[i]) : NULL;
+        stack[i] = in[i].id ? tn__constant_peek(g, in[i]) : NULL;
         if (in[i].id && !stack[i]) return NULL;
     }
+    for (uint32_t i = 0; i < n_in; i++) tn__tensor_settle(stack[i]);
     return tn__op_eval(g->context, op, attrs, stack, n_in, n_out, out_tensors);
 }
 

@@ -31,7 +31,7 @@ tn_error *tn_pass_cse(tn_graph *g) {
             h = mix(h, t->bytes);
             for (size_t k = 0; k + 8 <= t->bytes && k < 64; k += 8) {
                 uint64_t word;
-                memcpy(&word, (const char *)t->data + k, 8);
+                memcpy(&word, (const char *)tn__tensor_bytes(t) + k, 8);
                 h = mix(h, word);
             }
         }

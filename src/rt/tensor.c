@@ -2,6 +2,9 @@
 
 #include <inttypes.h>
 
+#include "base/os.h"
+#include "base/os_thread.h"
+
 tn_error *tn__elements(const tn_context *c, const char *what, int32_t rank, const int64_t *dims, int64_t *out_elements) {
     const tn_allocator *a = &c->allocator;
     *out_elements = 0;
@@ -88,12 +91,38 @@ tn_error *tn_tensor_create_borrowed(tn_context *context, tn_dtype dtype, int32_t
     return NULL;
 }
 
+tn_error *tn__tensor_create_loose(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims, const void *origin,
+                                  void (*free_data)(void *, void *), void *free_self, tn_tensor **out_tensor) {
+    TN__TRY(tn__tensor_create_uninitialised(c, dtype, rank, dims, out_tensor));
+    tn_tensor *t = *out_tensor;
+    t->origin = origin;
+    t->free_data = free_data;
+    t->free_self = free_self;
+    atomic_store_explicit(&t->unsettled, TN__TENSOR_LOOSE, memory_order_relaxed);
+    return NULL;
+}
+
+void tn__tensor_copy_now(tn_tensor *t) {
+    unsigned char loose = TN__TENSOR_LOOSE;
+    if (atomic_compare_exchange_strong_explicit(&t->unsettled, &loose, TN__TENSOR_COPYING, memory_order_acquire, memory_order_acquire)) {
+        memcpy(t->data, t->origin, t->bytes);
+        atomic_store_explicit(&t->unsettled, TN__TENSOR_SETTLED, memory_order_release);
+    } else {
+        while (atomic_load_explicit(&t->unsettled, memory_order_acquire)) tn__os_pause(); /* as long as a memcpy takes */
+    }
+}
+
+void tn__tensor_forget(const tn_tensor *t) {
+    if (t->of_file) tn__os_forget(tn__tensor_bytes(t), t->bytes);
+}
+
 static void release_base(void *base, void *data) {
     (void)data;
     tn_tensor_release(base);
 }
 
 tn_error *tn__tensor_create_view(tn_tensor *base, int32_t rank, const int64_t *dims, tn_tensor **out_tensor) {
+    tn__tensor_settle(base);
     TN__TRY(tn_tensor_create_borrowed(base->context, base->dtype, rank, dims, base->data, base->bytes, release_base, base,
                                       out_tensor));
     tn_tensor_retain(base);
@@ -116,9 +145,8 @@ void tn_tensor_release(tn_tensor *tensor) {
         if (tensor->dtype == TN_DTYPE_string)
             for (int64_t i = 0; i < tensor->elements; i++) tn__strfree(a, ((char **)tensor->data)[i]);
         a->deallocate(a->self, tensor->data, tensor->bytes + 64);
-    } else if (tensor->free_data) {
-        tensor->free_data(tensor->free_self, tensor->data);
     }
+    if (tensor->free_data) tensor->free_data(tensor->free_self, tensor->data);
     tn__free(a, tensor, sizeof *tensor + (size_t)tensor->rank * sizeof *tensor->dims);
     tn_context_release(c);
 }
@@ -126,6 +154,6 @@ void tn_tensor_release(tn_tensor *tensor) {
 tn_dtype tn_tensor_get_dtype(const tn_tensor *tensor) { return tensor->dtype; }
 int32_t tn_tensor_get_rank(const tn_tensor *tensor) { return tensor->rank; }
 const int64_t *tn_tensor_get_dims(const tn_tensor *tensor) { return tensor->dims; }
-void *tn_tensor_get_data(const tn_tensor *tensor) { return tensor->data; }
+void *tn_tensor_get_data(const tn_tensor *tensor) { return tn__tensor_settle(tensor)->data; }
 size_t tn_tensor_get_bytes(const tn_tensor *tensor) { return tensor->bytes; }
 int64_t tn_tensor_get_elements(const tn_tensor *tensor) { return tensor->elements; }

@@ -72,7 +72,7 @@ static bool is_step(const tn_graph *s, const tn__node *n) {
     if (tn__op_is_light(n->op))
         for (uint32_t k = 0; k < n->n_in && k < 32; k++) {
             tn_value v = tn__in(s, n, k);
-            if (info->values >> k & 1 && v.id && !tn__constant_of(s, v)) return true;
+            if (info->values >> k & 1 && v.id && !tn__constant_peek(s, v)) return true;
         }
     if (!tn__op_is_scalar_work(n->op)) return false;
     for (uint32_t k = 0; k < n->n_out; k++) { /* arithmetic on shapes */
@@ -199,7 +199,7 @@ static tn_error *plan_residual(tn__program *p, const part *parts, const uint8_t 
         for (uint32_t k = 0; keep[i] && k < s->nodes.data[i].n_in; k++) wanted[tn__in(s, &s->nodes.data[i], k).id] = true;
     }
     for (uint32_t v = 1; v < s->values.count; v++) {
-        if (!wanted[v] || when[v] == WHEN_LATE || tn__constant_of(s, (tn_value){v})) continue;
+        if (!wanted[v] || when[v] == WHEN_LATE || tn__constant_peek(s, (tn_value){v})) continue;
         p->kept[v] = true;
         varying[p->n_residual_in] = true;
         in[p->n_residual_in] = (tn_value){v};

@@ -163,9 +163,10 @@ static bool fold_node(tn_graph *s, const tn_graph *g, const tn__node *n, tn_valu
     if (n->n_out == 1 && !(flags & TN__OP_DATADEP)) return false; /* the builder's business */
     for (uint32_t k = 0; k < n->n_in; k++) {
         tn_value v = map[tn__in(g, n, k).id];
-        in[k] = v.id ? tn__constant_of(s, v) : NULL;
+        in[k] = v.id ? tn__constant_peek(s, v) : NULL;
         if (v.id && (!in[k] || in[k]->bytes > MOST_BYTES)) return false;
     }
+    for (uint32_t k = 0; k < n->n_in; k++) tn__tensor_settle(in[k]);
     tn_error *e = tn__op_eval(g->context, n->op, n->attrs, in, n->n_in, n->n_out, out);
     if (e) {
         tn_error_destroy(e);

@@ -65,8 +65,9 @@ static tn_error *find_external(tn__tensor_source *s, const char *location, tn__m
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-/* Reading a little beyond a tensor must stay inside the mapping, so the last tensors of a file are copied. */
-enum { TAIL = 64 };
+/* Reading a little beyond a tensor must stay inside the mapping, so the last tensors of a file are copied; large ones that are to be copied
+ * only when somebody reads them. */
+enum { TAIL = 64, LARGE = 64 << 10 };
 
 static tn_error *from_bytes(tn__tensor_source *s, tn__mapping *mapping, tn_dtype dtype, int32_t rank, const int64_t *dims,
                             tn__wire_span raw, tn_tensor **out) {
@@ -77,6 +78,13 @@ static tn_error *from_bytes(tn__tensor_source *s, tn__mapping *mapping, tn_dtype
         (size_t)(end - raw.data) >= raw.bytes + TAIL) {
         TN__TRY(tn_tensor_create_borrowed(s->context, dtype, rank, dims, (void *)raw.data, raw.bytes, release_mapping, mapping, out));
         atomic_fetch_add_explicit(&mapping->references, 1, memory_order_relaxed);
+        (*out)->of_file = true;
+        return NULL;
+    }
+    if (end && raw.bytes >= LARGE && dtype != TN_DTYPE_bool) {
+        TN__TRY(tn__tensor_create_loose(s->context, dtype, rank, dims, raw.data, release_mapping, mapping, out));
+        atomic_fetch_add_explicit(&mapping->references, 1, memory_order_relaxed);
+        (*out)->of_file = true;
         return NULL;
     }
     TN__TRY(tn__tensor_create_uninitialised(s->context, dtype, rank, dims, out));
@@ -240,7 +248,7 @@ tn_error *tn__tensor_to_proto(tn__wire_out *o, const tn_tensor *t, const char *n
             tn__wire_put_text(o, 6, text ? text : "");
         }
     if (name) tn__wire_put_text(o, 8, name);
-    if (t->dtype != TN_DTYPE_string) tn__wire_put_bytes(o, 9, t->data, t->bytes);
+    if (t->dtype != TN_DTYPE_string) tn__wire_put_bytes(o, 9, tn__tensor_bytes(t), t->bytes);
     return o->failed ? tn__error_oom() : NULL;
 }
 

@@ -1,4 +1,5 @@
-/* TensorProto to tn_tensor and back. Raw data is borrowed from the file's mapping where its alignment allows. */
+/* TensorProto to tn_tensor and back. Raw data is borrowed from the file's mapping where its alignment allows; where not, large data is a
+ * loose tensor (rt/tensor.h), small data is copied. */
 #ifndef TN_FRONTEND_ONNX_TENSOR_PROTO_H
 #define TN_FRONTEND_ONNX_TENSOR_PROTO_H
 #include "frontend/onnx/proto.h"
