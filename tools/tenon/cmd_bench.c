@@ -109,9 +109,11 @@ static tn_error *bench_model(tn_context *context, const char *path, const bench_
 static json_t *samples_json(const char *path, const samples *r, const tn_executable_stats *stats) {
     json_t *all = json_array();
     for (size_t i = 0; i < r->count; i++) json_array_append_new(all, json_real(r->seconds[i]));
-    return json_pack("{ss sI sf sf sf sf sI sI sI so}", "model", path, "runs", (json_int_t)r->count, "min_s", r->min, "median_s",
+    return json_pack("{ss sI sf sf sf sf sI sI sI sI sI sI so}", "model", path, "runs", (json_int_t)r->count, "min_s", r->min, "median_s",
                      r->median, "p90_s", r->p90, "mad_s", r->mad, "flops", (json_int_t)stats->flops, "compile_ns",
-                     (json_int_t)stats->compile_ns, "arena_bytes", (json_int_t)stats->arena_bytes, "samples_s", all);
+                     (json_int_t)stats->compile_ns, "arena_bytes", (json_int_t)stats->arena_bytes, "arena_lower_bound",
+                     (json_int_t)stats->arena_lower_bound, "kernels", (json_int_t)stats->n_kernels, "calls", (json_int_t)stats->n_calls,
+                     "samples_s", all);
 }
 
 static void print_row(const char *path, const samples *r, const tn_executable_stats *stats) {

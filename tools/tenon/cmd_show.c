@@ -46,16 +46,6 @@ static int show_text(tn_context *context, const tn_graph *graph, bool full) {
     return CLI_OK;
 }
 
-static int show_svg(const tn_graph *graph) {
-    if (system("command -v dot >/dev/null 2>&1") != 0)
-        return cli_fail("--format svg wants Graphviz's `dot`, which is not installed; --format dot needs nothing");
-    fflush(stdout);
-    FILE *dot = popen("dot -Tsvg", "w");
-    if (!dot) return cli_fail("could not start `dot`");
-    cli_graph_write_dot(graph, dot);
-    return pclose(dot) == 0 ? CLI_OK : cli_fail("`dot` failed");
-}
-
 /* The cpu device takes graphs only once every shape is known. */
 static tn_error *check_static(tn_context *c, const tn_graph *g) {
     for (size_t i = 1; i < g->values.count; i++)
@@ -124,6 +114,23 @@ static tn_error *program_text(tn_context *c, const tn_graph *g, const char *last
     return e;
 }
 
+/* The program's figures, and of each kernel where it comes from. */
+static tn_error *program_json(tn_context *c, const tn_graph *g, const char *last, json_t **out) {
+    tn__target target;
+    tn__kprogram *p;
+    TN__TRY(tn__target_init(c, NULL, &target));
+    TN__TRY(program_create(c, g, last, &target, &p));
+    json_t *kernels = json_array();
+    for (size_t i = 0; i < p->kernels.count; i++)
+        json_array_append_new(kernels, json_pack("{ss sI sf}", "name", p->kernels.data[i]->name, "steps", (json_int_t)p->kernels.data[i]->grid,
+                                                 "flops", p->kernels.data[i]->flops));
+    *out = json_pack("{sI sI sI sI sf so}", "arena_bytes", (json_int_t)p->arena_bytes, "arena_lower_bound", (json_int_t)p->arena_lower_bound,
+                     "scratch_bytes", (json_int_t)p->scratch_bytes, "constant_bytes", (json_int_t)p->constant_bytes, "flops", p->flops,
+                     "kernels", kernels);
+    tn__kprogram_destroy(p);
+    return NULL;
+}
+
 typedef enum pass_kind { NO_PASS, GRAPH_PASS, LOWER_PASS } pass_kind;
 
 static pass_kind kind_of_pass(const char *name) {
@@ -135,6 +142,13 @@ static pass_kind kind_of_pass(const char *name) {
 
 static int show_kernels(tn_context *context, const tn_graph *graph, const show_settings *s) {
     char *text = NULL;
+    if (!strcmp(s->format, "json")) {
+        json_t *json = NULL;
+        tn_error *failed = program_json(context, graph, s->after, &json);
+        if (failed) return cli_fail_error(failed);
+        cli_print_json(json);
+        return CLI_OK;
+    }
     tn_error *e = s->kernel >= 0 ? kernel_text(context, graph, s->kernel, s->assembly, &text) : program_text(context, graph, s->after, &text);
     if (e) return cli_fail_error(e);
     fputs(text, stdout);
@@ -166,9 +180,8 @@ static int show(tn_context *context, const char *path, show_settings *s) {
     if (s->kernel >= 0 || kind == LOWER_PASS) code = show_kernels(context, graph, s);
     else if (!strcmp(s->format, "text")) code = show_text(context, graph, s->full);
     else if (!strcmp(s->format, "dot")) cli_graph_write_dot(graph, stdout);
-    else if (!strcmp(s->format, "svg")) code = show_svg(graph);
-    else if (!strcmp(s->format, "json")) cli_print_json(cli_graph_to_json(graph));
-    else code = cli_usage("show: --format wants text, dot, svg or json, found '%s'", s->format);
+    else if (!strcmp(s->format, "svg")) cli_graph_write_svg(graph, stdout);
+    else cli_print_json(cli_graph_to_json(graph));
     tn_graph_release(graph);
     return code;
 }
@@ -189,6 +202,9 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (json) s.format = "json";
+    bool json_asked = !strcmp(s.format, "json"), picture = !strcmp(s.format, "dot") || !strcmp(s.format, "svg");
+    if (code < 0 && !json_asked && !picture && strcmp(s.format, "text"))
+        code = cli_usage("show: --format wants text, dot, svg or json, found '%s'", s.format);
     if (code < 0 && operands.count != 1) code = cli_usage("show wants one model file, found %zu", operands.count);
     if (code < 0 && s.after && kind_of_pass(s.after) == NO_PASS) {
         static const char names[] = ""
@@ -197,9 +213,10 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
             ;
         code = cli_usage("show: no pass '%s'; there are%s", s.after, names);
     }
-    if (code < 0 && s.after && kind_of_pass(s.after) == LOWER_PASS && strcmp(s.format, "text"))
-        code = cli_usage("show: the kernels after '%s' have a text form only, found --format %s", s.after, s.format);
     if (code < 0 && s.inputs.dims.count && !s.after && s.kernel < 0) code = cli_usage("show: --dim wants --after or --kernel");
+    if (code < 0 && s.kernel >= 0 && (picture || json_asked)) code = cli_usage("show: --kernel prints text only");
+    if (code < 0 && picture && s.after && kind_of_pass(s.after) == LOWER_PASS)
+        code = cli_usage("show: kernels (--after %s) are printed as text or JSON only", s.after);
     if (code < 0 && s.assembly && s.kernel < 0) code = cli_usage("show: --asm wants --kernel K");
     if (code < 0) {
         tn_context *context;

@@ -1,4 +1,4 @@
-/* A graph as dot (Graphviz) and as JSON. */
+/* A graph as dot (Graphviz), SVG and JSON. */
 #ifndef TENON_TOOL_GRAPH_OUT_H
 #define TENON_TOOL_GRAPH_OUT_H
 #include <stdio.h>
@@ -8,5 +8,6 @@
 #include "ir/graph.h"
 
 void cli_graph_write_dot(const tn_graph *graph, FILE *to);
+void cli_graph_write_svg(const tn_graph *graph, FILE *to); /* graph_svg.c */
 json_t *cli_graph_to_json(const tn_graph *graph); /* a new reference */
 #endif
