@@ -50,23 +50,25 @@ static int32_t rec_of(cell *c, int64_t gate) { return load(c, c->r->rec, gate, c
 /* As the reference defines them, NaN included. */
 static int32_t activate(cell *c, uint32_t which, int32_t x) {
     const tn__activation *a = &c->r->act[c->d][which];
-    int32_t alpha = number(c, (float)a->alpha), beta = number(c, (float)a->beta);
+    double alpha = (float)a->alpha, beta = (float)a->beta;
     switch (a->kind) {
     case TN__ACTIVATION_Relu: return choose(c, less(c, number(c, 0), x), x, number(c, 0));
     case TN__ACTIVATION_Tanh: return f1(c, TN__KX_TANH, x);
     case TN__ACTIVATION_Sigmoid: return tn__kx_sigmoid(c->k, x);
-    case TN__ACTIVATION_Affine: return add(c, mul(c, alpha, x), beta);
-    case TN__ACTIVATION_LeakyRelu: return choose(c, less(c, x, number(c, 0)), mul(c, alpha, x), x);
+    case TN__ACTIVATION_Affine: return add(c, mul(c, number(c, alpha), x), number(c, beta));
+    case TN__ACTIVATION_LeakyRelu: return choose(c, less(c, x, number(c, 0)), mul(c, number(c, alpha), x), x);
     case TN__ACTIVATION_ThresholdedRelu:
-        return choose(c, tn__kx(c->k, TN__KX_LE, TN_DTYPE_bool, alpha, x, -1), x, number(c, 0));
-    case TN__ACTIVATION_ScaledTanh: return mul(c, alpha, f1(c, TN__KX_TANH, mul(c, beta, x)));
+        return choose(c, tn__kx(c->k, TN__KX_LE, TN_DTYPE_bool, number(c, alpha), x, -1), x, number(c, 0));
+    case TN__ACTIVATION_ScaledTanh: return mul(c, number(c, alpha), f1(c, TN__KX_TANH, mul(c, number(c, beta), x)));
     case TN__ACTIVATION_HardSigmoid: {
-        int32_t y = add(c, mul(c, alpha, x), beta);
+        int32_t y = add(c, mul(c, number(c, alpha), x), number(c, beta));
         y = choose(c, less(c, number(c, 0), y), y, number(c, 0));
         return choose(c, less(c, y, number(c, 1)), y, number(c, 1));
     }
-    case TN__ACTIVATION_Elu:
-        return choose(c, less(c, x, number(c, 0)), mul(c, alpha, f2(c, TN__KX_SUB, f1(c, TN__KX_EXP, x), number(c, 1))), x);
+    case TN__ACTIVATION_Elu: {
+        int32_t below = f2(c, TN__KX_SUB, f1(c, TN__KX_EXP, x), number(c, 1));
+        return choose(c, less(c, x, number(c, 0)), mul(c, number(c, alpha), below), x);
+    }
     case TN__ACTIVATION_Softsign: return f2(c, TN__KX_DIV, x, add(c, number(c, 1), f1(c, TN__KX_ABS, x)));
     case TN__ACTIVATION_Softplus: return tn__kx_softplus(c->k, x);
     }
