@@ -6,8 +6,10 @@
 
 #include <strings.h>
 
-/* Multiply-adds worth a thread's while, be it a part of one step (where the launch is a barrier) or a whole strand. */
-static const double worth_a_thread = 1 << 18;
+/* Multiply-adds worth a thread's while, be it a part of one step (where the launch is a barrier) or a whole strand: about 5 us at the
+ * 200 GFLOP/s that such products reach. With fewer than three rows the weights' way from the second cache level takes as long as three. */
+static const double worth_a_thread = 1 << 19;
+enum { ROWS_A_LOAD = 3 };
 
 /* A product with rows [first, first + cols) of W or R, transposed and packed: [tile][depth][nv * w]. */
 typedef struct product {
@@ -151,6 +153,7 @@ static tn_error *step_product(tn__recurrence *r, const char *stem, int64_t first
     tn__kernel *k = product_kernel(r, &p, 1, left_row, p.padded);
     if (!k) return tn__error_oom();
     int64_t rows = k->m_chunk ? (int64_t)k->m_chunk * p.mr : p.rows;
+    if (rows < ROWS_A_LOAD) rows = ROWS_A_LOAD;
     return tn__recurrence_add(r, k, (double)rows * p.nv * r->l->w * (double)p.depth, piece);
 }
 
@@ -159,7 +162,8 @@ tn_error *tn__recurrence_add(const tn__recurrence *r, tn__kernel *k, double work
     r->l->p->flops += k->flops * (double)r->steps * (double)r->dirs;
     if (!TN__PUSH(r->l->a, &r->l->p->kernels, k)) return tn__free(r->l->a, k, sizeof *k), tn__error_oom();
     piece->kernel = (uint32_t)r->l->p->kernels.count - 1;
-    piece->grain = (int64_t)(worth_a_thread / work) + 1;
+    double chunks = (double)k->grid * work / worth_a_thread;
+    piece->grain = chunks < 2 ? k->grid : tn__ceil_div(k->grid, chunks < (double)k->grid ? (int64_t)chunks : k->grid);
     return NULL;
 }
 
@@ -325,7 +329,8 @@ static tn_error *make_loop(tn__recurrence *r) {
             int64_t cut = tn__ceil_div(r->l->p->kernels.data[p->kernel]->grid, p->grain);
             if (cut > chunks) chunks = cut;
         }
-    double work = (double)r->steps * (double)r->batch * (double)(r->form->gates * r->hidden) * (double)r->hidden;
+    double rows = r->batch < ROWS_A_LOAD ? ROWS_A_LOAD : (double)r->batch;
+    double work = (double)r->steps * rows * (double)(r->form->gates * r->hidden) * (double)r->hidden;
     *loop = (tn__loop){r->steps, (uint32_t)r->dirs, n, launches, false};
     /* few threads can help within a step, or the work is cut by direction only and no step is a barrier */
     loop->together = r->dirs > 1 && chunks < 8 && work >= worth_a_thread;

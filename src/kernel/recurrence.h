@@ -35,7 +35,7 @@ typedef struct tn__recurrence {
     int64_t x_row, rec_row, inner_row, state_row, y_row; /* elements from one member of the batch to the next */
 } tn__recurrence;
 
-/* Takes the finished kernel over as one of the program's, run in chunks of `work` multiply-adds a grid step. */
+/* Takes the kernel over as one of the program's; `work`: of a grid step, in multiply-adds, which decides about the cut. */
 tn_error *tn__recurrence_add(const tn__recurrence *r, tn__kernel *k, double work, tn__piece *piece);
 /* The step after the products, of direction d: new states from x, rec and the old ones. */
 tn_error *tn__recurrence_cell(const tn__recurrence *r, int64_t d, tn__piece *out);
