@@ -41,6 +41,7 @@ static bool find_place(const tn__kernel *k, rows r, place *out) {
         n *= k->extent[d];
     }
     if (n != r.lead || k->n_domain || k->n_stores) return false;
+    if (has_schedule(k) && k->n_dims == k->n_spatial) return false; /* turns tiles in registers: their rows are what they are */
     *out = (place){d, d};
     if (has_schedule(k)) return k->m >= 0 ? k->m >= d && k->extent[k->m] == r.m : r.m == 1;
     for (n = 1; d < k->n_spatial && n < r.m; d++) {

@@ -76,7 +76,8 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     const char *dir = o->values[TN__OPTION_cache_dir];
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
     if (!strcmp(cpu, "host")) cpu = "";
-    s->config = (tn__device_config){context, (int32_t)threads, NULL, NULL, NULL};
+    s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
+                                    .profile = !strcmp(o->values[TN__OPTION_profile], "on")};
     bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
@@ -471,6 +472,17 @@ void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {
     tn__program_add_stats(x->program, stats);
     if (!(e->level && x == e->fixed)) stats->compile_ns += x->compile_ns; /* that one is part of its parent's time */
     release_entry(e, x);
+}
+
+tn_error *tn__executable_add_profile(tn_executable *e, tn__profile *profile) {
+    tn__os_mutex_lock(&e->mutex);
+    entry *x = e->recent;
+    if (x) x->references++;
+    tn__os_mutex_unlock(&e->mutex);
+    if (!x) return NULL;
+    tn_error *error = tn__program_add_profile(x->program, profile);
+    release_entry(e, x);
+    return error;
 }
 
 tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats *out_stats) {

@@ -429,3 +429,11 @@ void tn__program_add_stats(const tn__program *p, tn_executable_stats *stats) {
             if (p->steps[i].bodies[b]) tn__executable_add_stats(p->steps[i].bodies[b], stats);
     if (p->residual) tn__executable_add_stats(p->residual, stats);
 }
+
+tn_error *tn__program_add_profile(const tn__program *p, tn__profile *profile) {
+    if (p->artefact && p->artefact->device->get_profile) TN__TRY(p->artefact->device->get_profile(p->artefact, profile));
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        for (int b = 0; b < 2; b++)
+            if (p->steps[i].bodies[b]) TN__TRY(tn__executable_add_profile(p->steps[i].bodies[b], profile));
+    return p->residual ? tn__executable_add_profile(p->residual, profile) : NULL;
+}

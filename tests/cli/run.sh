@@ -31,7 +31,7 @@ want() {
 # help
 want 0 "usage: tenon VERB" help
 want 0 "usage: tenon VERB" --help
-for verb in test-onnx run show diff bench info version; do
+for verb in test-onnx run show diff bench profile info version; do
     want 0 "usage: tenon $verb" "$verb" --help
     want 0 "usage: tenon $verb" help "$verb"
     want 2 "did you mean --json?" "$verb" --jsno
@@ -86,6 +86,10 @@ want 2 "no pass 'fusion'; there are" show "$work/g.tn" --after fusion
 want 1 "wants a size for 'N'" show "$work/g.tn" --kernel 0
 want 0 'define void' show "$work/g.tn" --kernel 0 --dim N=3
 want 1 "counted from 0" show "$work/g.tn" --kernel 9 --dim N=3
+want 0 '"kind": "kernel"' profile "$work/g.tn" --dim N=3 --seconds 0 --json
+want 0 'kernel or op, node' profile "$work/g.tn" --dim N=3 --seconds 0 --top 1
+want 1 "keeps no times of steps" profile "$work/g.tn" --dim N=3 --seconds 0 --device ref
+want 2 "profile wants one model file" profile
 want 2 "wants --after or --kernel" show "$work/g.tn" --dim N=3
 want 2 "text, dot, svg or json" show --format pdf "$work/g.tn"
 want 1 "x f32[1,3,N]" run "$work/g.tn"

@@ -1,6 +1,8 @@
 /* The cpu device: lowers a graph to a program, compiles its kernels with LLVM, runs the steps on the thread pool. */
 #include "codegen/codegen.h"
+#include "base/os_thread.h"
 #include "device/cpu/loop.h"
+#include "device/cpu/profile.h"
 #include "device/device.h"
 #include "kernel/program.h"
 #include "pass/pass.h"
@@ -23,6 +25,7 @@ typedef struct cpu_artefact {
     tn__kprogram *program;
     tn__code *code;
     tn__pool *pool;
+    tn__step_time *times;              /* by step; NULL: no profile */
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
 } cpu_artefact;
 
@@ -144,25 +147,36 @@ static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const
     return NULL;
 }
 
-static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
-    void **addresses = w->addresses;
+static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w) {
     const tn__kprogram *p = c->program;
+    void **addresses = w->addresses;
+    switch (s->kind) {
+    case TN__STEP_KERNEL: {
+        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes};
+        if (s->outer <= s->grain) launch_body(&l, 0, s->outer, 0);
+        else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
+        return NULL;
+    }
+    case TN__STEP_CALL: return run_call(c, s, addresses);
+    case TN__STEP_CHECK: return run_check(c, s, addresses);
+    case TN__STEP_LOOP: tn__loop_run(p, s->loop, c->code, c->pool, addresses); return NULL;
+    default: { /* COPY; an arena slot is rounded up, the other need not be */
+        size_t from = p->slots.data[s->slots[0]].bytes, to = p->slots.data[s->slots[1]].bytes;
+        if (from && to) memcpy(addresses[s->slots[1]], addresses[s->slots[0]], from < to ? from : to);
+        return NULL;
+    }
+    }
+}
+
+static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
+    const tn__kprogram *p = c->program;
+    uint64_t start = c->times ? tn__os_clock_ns() : 0;
     for (size_t i = 0; i < p->steps.count; i++) {
-        const tn__step *s = &p->steps.data[i];
-        if (s->kind == TN__STEP_KERNEL) {
-            launch l = {s, c->code, w->addresses, (char *)w->memory.data + c->program->arena_bytes, c->program->scratch_bytes};
-            if (s->outer <= s->grain) launch_body(&l, 0, s->outer, 0);
-            else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
-        } else if (s->kind == TN__STEP_CALL) {
-            TN__TRY(run_call(c, s, addresses));
-        } else if (s->kind == TN__STEP_CHECK) {
-            TN__TRY(run_check(c, s, addresses));
-        } else if (s->kind == TN__STEP_LOOP) {
-            tn__loop_run(p, s->loop, c->code, c->pool, addresses);
-        } else { /* an arena slot is rounded up, the other need not be */
-            size_t from = p->slots.data[s->slots[0]].bytes, to = p->slots.data[s->slots[1]].bytes;
-            if (from && to) memcpy(addresses[s->slots[1]], addresses[s->slots[0]], from < to ? from : to);
-        }
+        TN__TRY(run_step(c, &p->steps.data[i], w));
+        if (!c->times) continue;
+        uint64_t now = tn__os_clock_ns();
+        tn__step_time_add(&c->times[i], now - start);
+        start = now;
     }
     return NULL;
 }
@@ -188,6 +202,7 @@ static void cpu_destroy(tn__artefact *artefact) {
     for (int i = 0; i < SPARE; i++) workspace_free(c, atomic_load(&c->spare[i]));
     tn__pool_destroy(c->pool);
     tn__code_destroy(c->code);
+    if (c->times) tn__free(&context->allocator, c->times, (c->program->steps.count + 1) * sizeof *c->times);
     tn__kprogram_destroy(c->program);
     tn__free(&context->allocator, c, sizeof *c);
     tn_context_release(context);
@@ -205,6 +220,10 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     tn__lower_config lower = {target.lanes, target.registers, !tn__pass_is_off(config->disabled_passes, "layout"),
                               !tn__pass_is_off(config->disabled_passes, "fuse"), !tn__pass_is_off(config->disabled_passes, "stages")};
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
+    if (config->profile) {
+        c->times = tn__alloc_zero(&c->context->allocator, (c->program->steps.count + 1) * sizeof *c->times);
+        if (!c->times) return tn__error_oom();
+    }
     if (c->program->kernels.count)
         TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
                                 config->cache_dir, c->pool, &c->code));
@@ -241,4 +260,9 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     }
 }
 
-const tn__device_vtable tn__device_cpu = {"cpu", cpu_compile, cpu_destroy, cpu_run, cpu_stats};
+static tn_error *cpu_get_profile(const tn__artefact *artefact, tn__profile *profile) {
+    const cpu_artefact *c = (const cpu_artefact *)artefact;
+    return c->times ? tn__cpu_profile(c->program, c->times, profile) : NULL;
+}
+
+const tn__device_vtable tn__device_cpu = {"cpu", cpu_compile, cpu_destroy, cpu_run, cpu_stats, cpu_get_profile};
