@@ -253,7 +253,7 @@ static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
 
 static tn_error *lower_node(tn__lower *l, uint32_t at) {
     const tn__node *n = &l->g->nodes.data[at];
-    if (n->op == TN_OP_constant || l->group[at] != at) return NULL; /* inlined elsewhere */
+    if (n->op == TN_OP_constant || l->group[at] != at || l->views[n->first_out]) return NULL; /* inlined elsewhere */
     if (l->anchor[at] != TN__NO_NODE) return lower_anchor(l, at, &l->g->nodes.data[l->anchor[at]]);
     if (is_alias(n->op)) {
         uint32_t slot;
@@ -288,7 +288,7 @@ static tn_error *lower_outputs(tn__lower *l) {
     return NULL;
 }
 
-static tn_error *lower_graph(tn__lower *l) {
+static tn_error *lower_graph(tn__lower *l, tn__arena *scratch) {
     const tn_graph *g = l->g;
     for (size_t i = 0; i < g->values.count; i++) l->values[i].plain = l->values[i].blocked = TN__NO_SLOT;
     for (size_t i = 0; i < g->nodes.count; i++) l->anchor[i] = TN__NO_NODE;
@@ -301,6 +301,7 @@ static tn_error *lower_graph(tn__lower *l) {
     }
     TN__TRY(tn__lower_layouts(l));
     TN__TRY(make_groups(l));
+    TN__TRY(tn__lower_views(l, scratch));
     for (uint32_t i = 0; i < g->nodes.count; i++)
         TN__TRY(tn__error_prefix(lower_node(l, i), "lowering node %u (%s)", i, tn__op_infos[g->nodes.data[i].op].name));
     TN__TRY(lower_outputs(l));
@@ -321,9 +322,10 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
     tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers,
                    .layout = config->layout, .fuse = config->fuse, .stages = config->stages};
     l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
+    l.views = TN__ARENA_ARRAY(&scratch, tn__lower_view *, graph->values.count);
     l.group = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);
     l.anchor = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);
-    tn_error *e = l.values && l.group && l.anchor ? lower_graph(&l) : tn__error_oom();
+    tn_error *e = l.values && l.views && l.group && l.anchor ? lower_graph(&l, &scratch) : tn__error_oom();
     tn__arena_deinit(&scratch);
     if (!e) e = tn__kprogram_plan(p);
     if (e) tn__kprogram_destroy(p);

@@ -10,6 +10,12 @@ typedef struct tn__lower_value {
 } tn__lower_value;
 #define TN__NO_SLOT UINT32_MAX
 
+/* A moved value that its users read from where it came from: element index = offset + sum stride[axis] * index[axis] of the source. */
+typedef struct tn__lower_view {
+    tn_value source;
+    tn__kmap map; /* dims are the value's axes */
+} tn__lower_view;
+
 typedef struct tn__lower {
     tn_context *c;
     const tn_allocator *a;
@@ -18,6 +24,7 @@ typedef struct tn__lower {
     int32_t w, registers;
     bool layout, fuse, stages;
     tn__lower_value *values; /* by value id */
+    tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */
     uint32_t *anchor;        /* by root node: the node that is not elementwise (conv, matmul, reduce, pool), or TN__NO_NODE */
 } tn__lower;
@@ -95,6 +102,10 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n);
 tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n);
 /* f32 to an 8-bit quantised value (in i32): x + zero rounded half to even within the range of dtype; NaN becomes its least value. */
 int32_t tn__build_saturate(tn__build *b, int32_t x, int32_t zero, tn_dtype dtype);
+/* transpose, slice or expand as a map from the result's axes to elements of operand 0; false: another op, or a slice by run-time numbers. */
+bool tn__lower_move_map(const tn_graph *g, const tn__node *n, tn__kmap *out);
+/* Finds the moved values that need no copy (views). After the groups. */
+tn_error *tn__lower_views(tn__lower *l, tn__arena *arena);
 /* transpose, slice, expand, pad (constant), concat, split piece: affine copies. *out_done false: not for kernels. */
 tn_error *tn__lower_move(tn__lower *l, uint32_t node, bool *out_done);
 /* lstm, gru, rnn: a product of all steps with W, then a loop over time. *out_done false: stays a call. */

@@ -129,14 +129,30 @@ static void map_of(const tn__build *b, const tn__type *t, int32_t block, tn__kma
     }
 }
 
+static int32_t load_view(tn__build *b, tn_value v, const tn__lower_view *view, tn_error **e) {
+    const tn__type *t = tn__type_of(b->l->g, v);
+    int32_t shift = b->rank - t->rank;
+    uint32_t slot;
+    if ((*e = tn__lower_get(b->l, view->source, 0, 0, &slot))) return -1;
+    int32_t buffer = tn__build_buffer(b, slot, t->dtype);
+    if (buffer < 0) return -1;
+    tn__kmap map = {.offset = view->map.offset};
+    for (int32_t d = 0; d < b->k->n_dims; d++) {
+        int32_t axis = b->axis_of_dim[d];
+        if (axis >= 0 && axis >= shift && t->dims[axis - shift] != 1) map.stride[d] = view->map.stride[axis - shift] * b->mul_of_dim[d];
+    }
+    return tn__kx_load(b->k, buffer, &map);
+}
+
 static int32_t load_value(tn__build *b, tn_value v, tn_error **e) {
     const tn__type *t = tn__type_of(b->l->g, v);
     const tn_tensor *c = tn__constant_peek(b->l->g, v); /* one element is never loose */
     if (c && c->elements == 1 && (tn__kernel_as_f32(c->dtype) || c->dtype == TN_DTYPE_i32 || eight_bits(c->dtype))) /* exact in a double */
         return tn__kx_const(b->k, tn__kernel_compute_dtype(c->dtype), tn__load_f64(c->dtype, c->data, 0));
     int32_t shift = b->rank - t->rank, block = 0;
-    if (b->block && 1 - shift >= 0 && t->dims[1 - shift] != 1) block = b->block;
     uint32_t slot;
+    if (b->l->views[v.id]) return load_view(b, v, b->l->views[v.id], e);
+    if (b->block && 1 - shift >= 0 && t->dims[1 - shift] != 1) block = b->block;
     if ((*e = tn__lower_get(b->l, v, block, 1 - shift, &slot))) return -1;
     int32_t buffer = tn__build_buffer(b, slot, t->dtype);
     if (buffer < 0) return -1;

@@ -97,6 +97,26 @@ static bool slice_plan(const tn_graph *g, const tn__node *n, const tn__type *x, 
     return true;
 }
 
+bool tn__lower_move_map(const tn_graph *g, const tn__node *n, tn__kmap *out) {
+    const tn__type *to = &g->values.data[n->first_out].type, *x;
+    int64_t strides[TN_MAX_RANK], begin[TN_MAX_RANK], step[TN_MAX_RANK];
+    if (n->op != TN_OP_transpose && n->op != TN_OP_slice && n->op != TN_OP_expand) return false;
+    x = tn__type_of(g, tn__in(g, n, 0));
+    if (to->rank > 8 || x->rank > 8 || tn__type_elements(to) == 0 || tn__type_elements(x) == 0) return false;
+    tn__strides(x->rank, x->dims, strides);
+    *out = (tn__kmap){0};
+    if (n->op == TN_OP_transpose) {
+        const tn__attrs_transpose *t = n->attrs;
+        for (int32_t i = 0; i < to->rank; i++) out->stride[i] = strides[t->perm.n ? t->perm.data[i] : x->rank - 1 - i];
+    } else if (n->op == TN_OP_slice) {
+        if (!slice_plan(g, n, x, begin, step)) return false;
+        for (int32_t i = 0; i < to->rank; i++) out->stride[i] = strides[i] * step[i], out->offset += strides[i] * begin[i];
+    } else {
+        for (int32_t i = 0; i < x->rank; i++) out->stride[i + to->rank - x->rank] = x->dims[i] == 1 ? 0 : strides[i];
+    }
+    return true;
+}
+
 tn_error *tn__lower_move(tn__lower *l, uint32_t at, bool *out_done) {
     const tn_graph *g = l->g;
     const tn__node *n = &g->nodes.data[at];
@@ -120,19 +140,13 @@ tn_error *tn__lower_move(tn__lower *l, uint32_t at, bool *out_done) {
     tn__kguard guards[TN__K_GUARDS];
     int32_t n_guards = 0;
     double fill = 0;
-    int64_t strides[TN_MAX_RANK], begin[TN_MAX_RANK], step[TN_MAX_RANK], pads[32];
+    int64_t strides[TN_MAX_RANK], pads[32];
     tn__strides(x->rank, x->dims, strides);
     row_major(&to, out->rank, out->dims);
-    in = (tn__kmap){0};
-    if (n->op == TN_OP_transpose) {
-        const tn__attrs_transpose *t = n->attrs;
-        for (int32_t i = 0; i < out->rank; i++) in.stride[i] = strides[t->perm.n ? t->perm.data[i] : x->rank - 1 - i];
-    } else if (n->op == TN_OP_slice) {
-        if (!slice_plan(g, n, x, begin, step)) return NULL;
-        for (int32_t i = 0; i < out->rank; i++) in.stride[i] = strides[i] * step[i], in.offset += strides[i] * begin[i];
-    } else if (n->op == TN_OP_expand) {
-        for (int32_t i = 0; i < x->rank; i++) in.stride[i + out->rank - x->rank] = x->dims[i] == 1 ? 0 : strides[i];
-    } else { /* pad */
+    if (n->op != TN_OP_pad) {
+        if (!tn__lower_move_map(g, n, &in)) return NULL;
+    } else {
+        in = (tn__kmap){0};
         const tn__attrs_pad *p = n->attrs;
         int32_t np, na = 0;
         int64_t axes[16];

@@ -4,7 +4,8 @@
  *   pass clean                 the pass of the cases below: it runs alone, then dce
  *   case "name"                a graph in the text form
  *   tolerance 1e-4             optional: of the numeric check, relative and absolute (1e-5)
- *   calls 0                    optional: nodes that may stay calls of the reference on the cpu device
+ *   calls 0                    optional: nodes that stay calls of the reference on the cpu device
+ *   kernels 1                  optional: kernels on the cpu device
  *   graph "g" { ... }
  *   => same                    the pass leaves the graph alone; or:
  *   =>
@@ -35,7 +36,7 @@ typedef struct test_case {
     char graph[TEXT_MAX], wanted[TEXT_MAX]; /* wanted: empty for the numeric check only */
     bool same;
     double tolerance;
-    int calls; /* -1: any number */
+    int calls, kernels; /* -1: any number */
 } test_case;
 
 static tn_context *context;
@@ -128,6 +129,13 @@ static bool fill(const test_case *c, const tn_graph *g, tn_tensor **in) {
     return true;
 }
 
+static void compare_count(const test_case *c, const char *what, int wanted, uint32_t found) {
+    char text[64];
+    if (wanted < 0 || found == (uint32_t)wanted) return;
+    snprintf(text, sizeof text, "found %u, wanted %d", found, wanted);
+    fail(c, what, text);
+}
+
 static bool run(const test_case *c, const tn_graph *g, const char *device, const char *off, tn_tensor **in, tn_tensor **out) {
     tn_options *o;
     tn_executable *exe = NULL;
@@ -137,11 +145,9 @@ static bool run(const test_case *c, const tn_graph *g, const char *device, const
                 ok(c, tn_compile(g, o, &exe), "compiling") &&
                 ok(c, tn_executable_run(exe, in, (uint32_t)g->inputs.count, out, (uint32_t)g->outputs.count), "running");
     tn_executable_stats stats = {.struct_size = sizeof stats};
-    if (good && !strcmp(device, "cpu") && !*off && c->calls >= 0 && ok(c, tn_executable_get_stats(exe, &stats), "stats") &&
-        (int)stats.n_calls != c->calls) {
-        char text[64];
-        snprintf(text, sizeof text, "found %u, wanted %d", stats.n_calls, c->calls);
-        fail(c, "calls of the reference", text);
+    if (good && !strcmp(device, "cpu") && !*off && ok(c, tn_executable_get_stats(exe, &stats), "stats")) {
+        compare_count(c, "calls of the reference", c->calls, stats.n_calls);
+        compare_count(c, "kernels", c->kernels, stats.n_kernels);
     }
     tn_executable_release(exe);
     tn_options_release(o);
@@ -239,9 +245,10 @@ int main(int argc, char **argv) {
         }
         if (out) fputs(line, out);
         if (!strcmp(word, "pass")) snprintf(c.pass, sizeof c.pass, "%.63s", rest);
-        else if (!strcmp(word, "case")) snprintf(c.name, sizeof c.name, "%s", rest), c.tolerance = 1e-5, c.calls = -1;
+        else if (!strcmp(word, "case")) snprintf(c.name, sizeof c.name, "%s", rest), c.tolerance = 1e-5, c.calls = c.kernels = -1;
         else if (!strcmp(word, "tolerance")) c.tolerance = atof(rest);
         else if (!strcmp(word, "calls")) c.calls = atoi(rest);
+        else if (!strcmp(word, "kernels")) c.kernels = atoi(rest);
         else if (*word && *word != '#') fprintf(stderr, "%s: '%s' is nothing\n", argv[1], word), failures++;
         more = fgets(line, sizeof line, f);
     }
