@@ -78,3 +78,13 @@ tn_error *tn__lower_schedule(tn__lower *l) {
     }
     return e;
 }
+
+int64_t tn__range_check_first(const tn__range_check *c, tn_dtype dtype, const void *data, int64_t elements) {
+    const int32_t *narrow = data;
+    const int64_t *wide = data;
+    for (int64_t i = c->first; i < elements; i += c->every) {
+        int64_t x = dtype == TN_DTYPE_i32 ? narrow[i] : wide[i];
+        if (x < c->low || x > c->high) return i;
+    }
+    return -1;
+}

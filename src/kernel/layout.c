@@ -2,6 +2,7 @@
  * convolution between row-major values is a product of row-major values. */
 #include "kernel/lower.h"
 #include "kernel/lower_integer.h"
+#include "kernel/lower_maps.h"
 
 bool tn__lower_is_pool(tn__op op) {
     return op == TN_OP_max_pool || op == TN_OP_average_pool || op == TN_OP_global_average_pool || op == TN_OP_global_max_pool;
@@ -41,6 +42,7 @@ static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *want
         }
         return any ? l->w : 0;
     }
+    if (n->op == TN_OP_gather) return tn__lower_gathers_blocked(l, n) ? l->w : 0;
     if (n->op == TN_OP_concat) {
         const tn__attrs_axis *a = n->attrs;
         if (a->axis != 1 && a->axis != 1 - t->rank) return 0;
@@ -61,10 +63,10 @@ static void find_wanted(const tn__lower *l, bool *wanted) {
         const tn__integer_op *integer = tn__integer_op_of(n->op);
         bool conv = n->op == TN_OP_conv || (integer && integer->conv);
         bool window = (conv || tn__lower_is_pool(n->op)) && tn__lower_anchor_ok(l, n);
-        bool passes = n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
+        bool first_only = window || n->op == TN_OP_gather, passes = first_only || n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
         if (window && !(n->op == TN_OP_conv && tn__lower_pointwise_ok(l, n))) wanted[tn__in(g, n, 0).id] = true;
-        else if ((window || passes) && wanted[n->first_out])
-            for (uint32_t i = 0; i < (window ? 1 : n->n_in); i++) wanted[tn__in(g, n, i).id] = true;
+        else if (passes && wanted[n->first_out])
+            for (uint32_t i = 0; i < (first_only ? 1 : n->n_in); i++) wanted[tn__in(g, n, i).id] = true;
     }
 }
 

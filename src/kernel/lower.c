@@ -1,5 +1,6 @@
 /* Lowering: layouts, groups, and the walk over the graph that turns groups into kernels and the rest into calls. */
 #include "kernel/lower_integer.h"
+#include "kernel/lower_maps.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
 
@@ -116,6 +117,17 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
         return NULL;
     }
     uint32_t other = block ? lv->plain : lv->blocked;
+    double value;
+    if (other == TN__NO_SLOT && tn__lower_splat(l->g, v, &value)) { /* any layout and, on `axis`, any padding */
+        const tn__type *t = tn__type_of(l->g, v);
+        int64_t n = tn__type_elements(t);
+        if (block) n = n / t->dims[axis] * tn__ceil_div(t->dims[axis], block) * block;
+        *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__dtype_bytes(t->dtype, n));
+        if (*out_slot == TN__NO_SLOT) return tn__error_oom();
+        TN__TRY(tn__lower_fill(l, t->dtype, n, value, *out_slot));
+        if (!block || axis == 1) *slot = *out_slot;
+        return NULL;
+    }
     if (other == TN__NO_SLOT || (block && axis != 1)) return TN__FAIL(l->a, INTERNAL, "value %%%u is used before it is made", v.id);
     *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__lower_bytes(tn__type_of(l->g, v), block));
     if (*out_slot == TN__NO_SLOT) return tn__error_oom();
@@ -162,6 +174,14 @@ tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, u
 tn_error *tn__lower_launch_elementwise(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
     k->lanes = 0;
     return tn__lower_launch(l, k, slots, node);
+}
+
+tn_error *tn__lower_check(tn__lower *l, uint32_t node, const tn__range_check *range) {
+    uint32_t slot;
+    TN__TRY(tn__lower_get(l, tn__in(l->g, &l->g->nodes.data[node], range->operand), 0, 0, &slot));
+    tn__step s = {.kind = TN__STEP_CHECK, .node = node, .n_slots = 1};
+    s.check = tn__arena_copy(&l->p->arena, range, sizeof *range);
+    return s.check ? tn__lower_step(l, s, &slot) : tn__error_oom();
 }
 
 static tn_error *add_call(tn__lower *l, uint32_t node) {
@@ -254,6 +274,8 @@ static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
 static tn_error *lower_node(tn__lower *l, uint32_t at) {
     const tn__node *n = &l->g->nodes.data[at];
     if (n->op == TN_OP_constant || l->group[at] != at || l->views[n->first_out]) return NULL; /* inlined elsewhere */
+    double value;
+    if (n->n_out == 1 && tn__lower_splat(l->g, tn__out(n, 0), &value)) return NULL; /* its users know */
     if (l->anchor[at] != TN__NO_NODE) return lower_anchor(l, at, &l->g->nodes.data[l->anchor[at]]);
     if (is_alias(n->op)) {
         uint32_t slot;
@@ -265,6 +287,7 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
     bool done = false;
     TN__TRY(tn__lower_recurrent(l, at, &done));
     if (!done) TN__TRY(tn__lower_scatter(l, at, &done));
+    if (!done) TN__TRY(tn__lower_gather(l, at, &done));
     if (!done) TN__TRY(tn__lower_move(l, at, &done));
     return done ? NULL : add_call(l, at);
 }

@@ -1,5 +1,6 @@
 /* Expressions of a group: elementwise nodes inlined into one kernel, everything else loaded. */
 #include "kernel/lower.h"
+#include "kernel/lower_maps.h"
 #include "kernel/schedule.h"
 
 #include <math.h>
@@ -149,6 +150,8 @@ static int32_t load_value(tn__build *b, tn_value v, tn_error **e) {
     const tn_tensor *c = tn__constant_peek(b->l->g, v); /* one element is never loose */
     if (c && c->elements == 1 && (tn__kernel_as_f32(c->dtype) || c->dtype == TN_DTYPE_i32 || eight_bits(c->dtype))) /* exact in a double */
         return tn__kx_const(b->k, tn__kernel_compute_dtype(c->dtype), tn__load_f64(c->dtype, c->data, 0));
+    double value;
+    if (tn__lower_splat(b->l->g, v, &value)) return tn__kx_const(b->k, tn__kernel_compute_dtype(t->dtype), value);
     int32_t shift = b->rank - t->rank, block = 0;
     uint32_t slot;
     if (b->l->views[v.id]) return load_view(b, v, b->l->views[v.id], e);

@@ -1,5 +1,6 @@
 /* Matrix products and reductions on row-major data. */
 #include "kernel/lower.h"
+#include "kernel/lower_maps.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
 
@@ -103,7 +104,8 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         for (int32_t i = 0; i < ar - 2; i++) rows *= a->dims[i];
         n_batch = 0;
     }
-    if (tb && !weights && rows <= DOT_ROWS) return lower_dots(l, root, n, rows, cols, kk, am, ak);
+    double splat;
+    if (tb && !weights && rows <= DOT_ROWS && !tn__lower_splat(g, bv, &splat)) return lower_dots(l, root, n, rows, cols, kk, am, ak);
     int64_t vectors = tn__ceil_div(cols, w);
     int32_t mr, nv, most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
     tn__lower_choose_tile(rows, vectors, l->registers, most, false, &mr, &nv);
@@ -135,7 +137,8 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     uint32_t slot;
     tn_error *e = tn__lower_get(l, av, 0, 0, &slot);
     int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, a->dtype), &am_map), right = -1;
-    if (!e && pack) {
+    if (!e && tn__lower_splat(g, bv, &splat)) right = tn__kx_const(k, TN_DTYPE_f32, splat); /* columns beyond n are not stored */
+    else if (!e && pack) {
         int32_t wide = interleave ? nv : 1;
         e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, &slot);
         bm.stride[d_k] = wide * w;
@@ -148,7 +151,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         bm.stride[d_j] = w * bn;
         bm.stride[d_lane] = bn;
     }
-    if (!e) right = tn__kx_load(k, tn__build_buffer(&b, slot, pack ? TN_DTYPE_f32 : bt->dtype), &bm);
+    if (!e && right < 0) right = tn__kx_load(k, tn__build_buffer(&b, slot, pack ? TN_DTYPE_f32 : bt->dtype), &bm);
     k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);

@@ -1,5 +1,5 @@
 /* Ops that move elements: affine copies, so index maps in one kernel each. */
-#include "kernel/lower.h"
+#include "kernel/lower_maps.h"
 #include "kernel/schedule.h"
 
 /* out[index] = in[offset + sum stride * index] for index over `dims`, written at out_offset with the row-major strides of `out_dims`. */
@@ -24,6 +24,39 @@ static tn_error *copy(tn__lower *l, uint32_t node, tn_dtype dtype, uint32_t src,
     x->value = fill;
     for (int32_t i = 0; i < n_guards; i++) x->guard[i] = guards[i];
     return tn__lower_launch_elementwise(l, k, slots, node);
+}
+
+bool tn__lower_splat(const tn_graph *g, tn_value v, double *out_value) {
+    const tn__node *n = tn__node_of(g, v);
+    while (n && (n->op == TN_OP_reshape || n->op == TN_OP_flatten || n->op == TN_OP_squeeze || n->op == TN_OP_unsqueeze ||
+                 n->op == TN_OP_transpose || n->op == TN_OP_identity))
+        n = tn__node_of(g, tn__in(g, n, 0));
+    if (!n || (n->op != TN_OP_constant_of_shape && n->op != TN_OP_expand)) return false;
+    tn_dtype d = g->values.data[n->first_out].type.dtype;
+    if (d != TN_DTYPE_bool && tn__kernel_compute_dtype(d) == TN_DTYPE_NONE) return false;
+    const tn_tensor *t = n->op == TN_OP_expand ? tn__constant_of(g, tn__in(g, n, 0)) : ((const tn__attrs_constant *)n->attrs)->value;
+    *out_value = 0;
+    if (!t) return n->op == TN_OP_constant_of_shape;
+    if (t->elements != 1) return false;
+    if (tn__dtype_is_float(d)) *out_value = tn__load_f64(d, t->data, 0);
+    else {
+        int64_t x = tn__load_i64(d, t->data, 0);
+        if (x > (int64_t)1 << 53 || x < -((int64_t)1 << 53)) return false;
+        *out_value = (double)x;
+    }
+    return true;
+}
+
+tn_error *tn__lower_fill(tn__lower *l, tn_dtype dtype, int64_t elements, double value, uint32_t slot) {
+    tn__kernel *k = tn__lower_kernel(l, "fill", TN__NO_NODE);
+    if (!k) return tn__error_oom();
+    k->n_buffers = 1;
+    k->buffer_dtype[0] = dtype;
+    k->extent[0] = elements;
+    k->n_dims = k->n_spatial = 1;
+    k->epilogue = tn__kx_const(k, tn__kernel_compute_dtype(dtype), value);
+    k->out_map.stride[0] = 1;
+    return tn__lower_launch_elementwise(l, k, &slot, TN__NO_NODE);
 }
 
 static void row_major(tn__kmap *m, int32_t rank, const int64_t *dims) {

@@ -2,6 +2,7 @@
  * a product with R and one elementwise kernel. Everything internal is padded to whole tiles, so that no product has an edge. What
  * is not f32, or wrong, stays a call of the reference evaluation, which reports it. */
 #include "kernel/pack.h"
+#include "kernel/lower_maps.h"
 #include "kernel/recurrence.h"
 
 #include <strings.h>
@@ -248,11 +249,7 @@ static tn_error *make_lengths(tn__recurrence *r) {
     tn_value v = tn__in(r->l->g, r->n, 4);
     if (!v.id) return NULL;
     TN__TRY(tn__lower_get(r->l, v, 0, 0, &r->lens.slot));
-    tn__range_check *check = TN__ARENA_ARRAY(&r->l->p->arena, tn__range_check, 1);
-    if (!check) return tn__error_oom();
-    *check = (tn__range_check){4, "sequence_lens", 0, r->steps};
-    tn__step s = {.kind = TN__STEP_CHECK, .node = r->node, .n_slots = 1, .check = check};
-    TN__TRY(tn__lower_step(r->l, s, &r->lens.slot));
+    TN__TRY(tn__lower_check(r->l, r->node, &(tn__range_check){4, "sequence_lens", 0, r->steps, 0, 1}));
     tn_tensor *t;
     TN__TRY(tn_tensor_create(r->l->c, r->lens_dtype, 1, &r->steps, &t));
     for (int64_t i = 0; i < r->steps; i++) tn__store_i64(r->lens_dtype, t->data, i, i);

@@ -1,6 +1,7 @@
 /* What is packed and how: the layouts of each kind of operand, one kernel of the same form for what is made at run time, and the packing
  * of a whole program's constants. */
 #include "kernel/pack.h"
+#include "kernel/lower_maps.h"
 
 #include "base/os.h"
 #include "kernel/lower.h"
@@ -51,9 +52,24 @@ tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uin
     return NULL;
 }
 
+/* One element, read again and again: zeros still go where the source ends. */
+static tn_error *pack_splat(tn__lower *l, tn_dtype dtype, double value, const tn__pack *p, uint32_t *out_slot) {
+    tn__pack flat = *p;
+    tn_tensor *one;
+    flat.offset = 0;
+    for (int32_t axis = 0; axis < p->n_axes; axis++) flat.axes[axis].stride = 0;
+    TN__TRY(tn_tensor_create(l->c, dtype, 0, NULL, &one));
+    tn__store_f64(dtype, one->data, 0, value);
+    tn_error *e = tn__pack_slot(l, one, &flat, out_slot);
+    tn_tensor_release(one);
+    return e;
+}
+
 tn_error *tn__pack_value(tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot) {
     const tn_tensor *t = tn__constant_peek(l->g, v);
+    double value;
     if (t) return tn__pack_slot(l, t, p, out_slot);
+    if (tn__lower_splat(l->g, v, &value)) return pack_splat(l, tn__type_of(l->g, v)->dtype, value, p, out_slot);
     tn_dtype dtype = tn__type_of(l->g, v)->dtype, to = p->widen && tn__kernel_as_f32(dtype) ? TN_DTYPE_f32 : tn__kernel_copy_dtype(dtype);
     if (to != TN_DTYPE_f32) dtype = to;
     int64_t elements = 1;

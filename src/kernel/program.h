@@ -42,12 +42,14 @@ typedef struct tn__loop {
     bool together;             /* the strands run at the same time, each on one thread; else the launches are cut */
 } tn__loop;
 
-/* Every integer of a value lies in [low, high], or the run fails. */
+/* Integers `first`, `first + every`, ... of a value (i32 or i64) lie in [low, high], or the run fails. */
 typedef struct tn__range_check {
     uint32_t operand; /* of the step's node */
     const char *what; /* borrowed: the operand's name */
-    int64_t low, high;
+    int64_t low, high, first, every;
 } tn__range_check;
+/* The first one that does not, or -1. */
+int64_t tn__range_check_first(const tn__range_check *c, tn_dtype dtype, const void *data, int64_t elements);
 
 /* One kernel of a launch. */
 typedef struct tn__stage {

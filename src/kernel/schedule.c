@@ -111,7 +111,7 @@ static void cut(tn__kernel *k, tn__kernel *tail, int32_t d, int64_t keep) {
  * the last dim are turned in registers (emit.c: stores_turned). -1: none. */
 static int32_t turned_dim(const tn__kernel *k, int32_t lanes) {
     int32_t last = k->n_spatial - 1;
-    if (k->n_stores || k->out_map.stride[last] != 1 || tn_dtype_bits(k->buffer_dtype[k->out_buffer]) < 32 || k->extent[last] < lanes) return -1;
+    if (k->n_stores || k->out_map.stride[last] != 1 || k->buffer_dtype[k->out_buffer] == TN_DTYPE_bool || k->extent[last] < lanes) return -1;
     for (int32_t d = last - 1; d >= 0; d--) {
         bool fits = k->extent[d] >= lanes && k->out_map.stride[d] > 1, gains = false;
         for (int32_t n = 0; fits && n < k->n_exprs; n++) {

@@ -17,6 +17,10 @@ static const device_check products[] = {
     {"read in place", GEMM(5, 33, 50, "33,50", ""), 0, 0, 0, 1e-4},
     {"f16, transposed", "input %1 \"a\" : f16[9,20]\ninput %2 \"b\" : f16[18,20]\n%3 = gemm(%1, %2) {transB=1}\noutput \"y\" %3\n", 0, 0, 0, 8e-3},
     {"one row of f16, transposed", "input %1 \"a\" : f16[1,20]\ninput %2 \"b\" : f16[18,20]\n%3 = gemm(%1, %2) {transB=1}\noutput \"y\" %3\n", 0, 0, 0, 8e-3},
+    {"a right side of one value, not stored", "input %1 \"a\" : f32[1,4000]\n%2 = constant {value=i64[2] (4000, 4200)}\n"
+     "%3 = constant_of_shape(%2) {value=f32[1] (0.25)}\n%4 = matmul(%1, %3)\noutput \"y\" %4\n", 0, 0, 0, 1e-3},
+    {"a value that is not stored, read by others", "input %1 \"a\" : f32[1,4200]\n%2 = constant {value=i64[2] (4000, 4200)}\n"
+     "%3 = constant_of_shape(%2) {value=f32[1] (0.25)}\n%4 = mul(%1, %3)\n%5 = constant {value=i64[1] (0)}\n%6 = reduce_max(%3, %5)\n%7 = reduce_max(%4, %5)\noutput \"y\" %6\noutput \"z\" %7\n", 0, 0, 0, 1e-3},
     {"batches share the right side", "input %1 \"a\" : f32[3,50,20]\ninput %2 \"b\" : f32[20,40]\n%3 = matmul(%1, %2)\noutput \"y\" %3\n", 0, 0, 0, 1e-4},
     {"batches of both", "input %1 \"a\" : f32[2,3,5,20]\ninput %2 \"b\" : f32[3,20,40]\n%3 = matmul(%1, %2)\noutput \"y\" %3\n", 0, 0, 0, 1e-4},
 };

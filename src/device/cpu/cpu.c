@@ -138,13 +138,11 @@ static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const
     const tn__node *n = &g->nodes.data[s->node];
     const tn__range_check *r = s->check;
     const tn__type *t = tn__type_of(g, tn__in(g, n, r->operand));
-    for (int64_t i = 0, count = tn__type_elements(t); i < count; i++) {
-        int64_t x = tn__load_i64(t->dtype, addresses[s->slots[0]], i);
-        if (x < r->low || x > r->high)
-            return TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "node '%s' (%s): %s[%" PRId64 "] is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
-                            n->name ? n->name : "", tn__op_infos[n->op].name, r->what, i, x, r->low, r->high);
-    }
-    return NULL;
+    int64_t i = tn__range_check_first(r, t->dtype, addresses[s->slots[0]], tn__type_elements(t));
+    if (i < 0) return NULL;
+    return TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "node '%s' (%s): %s: index %" PRId64 " is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
+                    n->name ? n->name : "", tn__op_infos[n->op].name, r->what, i, tn__load_i64(t->dtype, addresses[s->slots[0]], i), r->low,
+                    r->high);
 }
 
 static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w) {
