@@ -140,8 +140,8 @@ static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const
     const tn__type *t = tn__type_of(g, tn__in(g, n, r->operand));
     int64_t i = tn__range_check_first(r, t->dtype, addresses[s->slots[0]], tn__type_elements(t));
     if (i < 0) return NULL;
-    return TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "node '%s' (%s): %s: index %" PRId64 " is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
-                    n->name ? n->name : "", tn__op_infos[n->op].name, r->what, i, tn__load_i64(t->dtype, addresses[s->slots[0]], i), r->low,
+    return TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "node '%s' (%s): operand %u: %s[%" PRId64 "] is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
+                    n->name ? n->name : "", tn__op_infos[n->op].name, r->operand, r->what, i, tn__load_i64(t->dtype, addresses[s->slots[0]], i), r->low,
                     r->high);
 }
 
