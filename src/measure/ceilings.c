@@ -78,7 +78,7 @@ LOOPS(avx512, 16, 20, __attribute__((target("avx512f,prefer-vector-width=512")))
 /* Dot products of four u8 and four i8 in each i32 lane. */
 #if defined(__x86_64__)
 enum { DOT_CHAINS = 20, DOT_FLOPS = 2 * 64 * DOT_CHAINS };
-__attribute__((target("avx512f,avx512vnni,prefer-vector-width=512"))) static float dot_vnni(int64_t turns) {
+__attribute__((target("avx512f,avx512vnni"))) static float dot_vnni(int64_t turns) {
     __m512i a[DOT_CHAINS], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(1);
     _Pragma("GCC unroll 20") for (int k = 0; k < DOT_CHAINS; k++) a[k] = _mm512_set1_epi32(k);
     for (int64_t i = 0; i < turns; i++) {

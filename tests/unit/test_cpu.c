@@ -102,8 +102,10 @@ static double worst(const tn_tensor *a, const tn_tensor *b) {
 }
 
 static void check_network(int64_t batch, int64_t channels, int64_t size) {
-    static const char *const variants[][2] = {{"1", ""}, {"2", ""}, {"3", ""}, {"7", ""}, {"1", "expand"}, {"2", "clean"},
-                                              {"1", "cse"}, {"2", "dce"}, {"2", "layout"}, {"2", "fuse"}, {"2", "stages"}};
+    static const char *const variants[][2] = {{"1", ""}, {"2", ""}, {"3", ""}, {"7", ""}, /* and without each pass */
+#define TN_PASS(name, kind, help) {"2", #name},
+#include "pass/passes.def"
+    };
     tn_graph *g = network(batch, channels, size);
     tn_tensor *x = random_tensor(4, (int64_t[]){batch, 3, size, size}, 1.0f), *want[2], *first[2], *got[2];
     run(g, "ref", "1", "", x, want);
