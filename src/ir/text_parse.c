@@ -332,7 +332,7 @@ static tn_error *parse_node_into(parser *p, tn_graph *g, id_map *map, uint32_t d
         TN__TRY(tn__lexer_expect(&p->l, '}', "after the attributes"));
     }
     bool typed = tn__lexer_accept_inline(&p->l, ':');
-    const char *types_at = here(p);
+    const char *types_at = typed ? here(p) : p->l.at; /* a skip would take the name for a comment */
     tn__type *types = typed ? TN__ARENA_ARRAY(&p->l.arena, tn__type, out->count + 1) : NULL;
     if (typed && !types) return tn__error_oom();
     for (size_t k = 0; typed && k < out->count; k++) {

@@ -1,9 +1,11 @@
 /* Checks whole models on one device.
  *
- * usage: check_models [--light FOLDER] [--only NAME] outputs|bits DEVICE FOLDER
+ * usage: check_models [--light FOLDER] [--only NAME] outputs|bits|topologies DEVICE FOLDER
  *   outputs  the stored outputs come out, to rtol 1e-3 and atol 1e-3 (inception_v1, whose logits reach 1155: 2e-2)
  *   bits     the same bits come out with 1, 2, 3 and 7 threads, run after run, and for eight callers at once
- *   FOLDER   has a folder NAME with model.onnx and test_data_set_0 for each model; with --light, NAME/output_0.pb, an input_0.pb for all,
+ *   topologies  FOLDER has light_NAME.onnx, whose weights are all equal, and light_NAME_output_0.pb: the output for an input of
+ *            0, 1/n, 2/n ... comes out to rtol 1e-3
+ *   FOLDER   of the others has a folder NAME with model.onnx and test_data_set_0 for each model; with --light, NAME/output_0.pb, an input_0.pb for all,
  *            and the topologies are light_NAME.onnx
  * Exit code 77: FOLDER or the light folder is not here: skipped. */
 #include <dirent.h>
@@ -21,7 +23,7 @@
 enum { MOST = 16, N_CALLERS = 8, SKIPPED = 77 };
 
 static const char *light, *only, *device;
-static bool check_bits;
+static bool check_bits, topologies;
 static int n_models, n_failed;
 
 typedef struct model {
@@ -52,8 +54,25 @@ static tn_error *load_tensors(tn_context *c, const char *folder, const char *ste
     return NULL;
 }
 
+static tn_error *load_topology(tn_context *c, const char *folder, model *m) {
+    char path[1024];
+    const int64_t *dims;
+    snprintf(path, sizeof path, "%s/light_%s.onnx", folder, m->name);
+    TN__TRY(tn_onnx_load_file(c, path, &m->graph));
+    m->n_in = m->n_out = 1;
+    if (tn_graph_get_input_count(m->graph) != 1 || tn_graph_get_output_count(m->graph) != 1)
+        return TN__FAIL(NULL, UNSUPPORTED, "more than one input or output");
+    int32_t rank = tn_graph_get_shape(m->graph, tn_graph_get_input(m->graph, 0), &dims);
+    TN__TRY(tn_tensor_create(c, TN_DTYPE_f32, rank, dims, &m->in[0]));
+    int64_t n = tn_tensor_get_elements(m->in[0]);
+    for (int64_t i = 0; i < n; i++) ((float *)tn_tensor_get_data(m->in[0]))[i] = (float)i / (float)n;
+    snprintf(path, sizeof path, "%s/light_%s_output_0.pb", folder, m->name);
+    return tn_onnx_load_tensor(c, path, &m->wanted[0]);
+}
+
 static tn_error *load(tn_context *c, const char *folder, model *m) {
     char path[1024], data[1100];
+    if (topologies) return load_topology(c, folder, m);
     snprintf(path, sizeof path, light ? "%s/light_%s.onnx" : "%s/%s/model.onnx", light ? light : folder, m->name);
     TN__TRY(light ? seeded_load(c, path, &m->graph) : tn_onnx_load_file(c, path, &m->graph));
     m->n_in = tn_graph_get_input_count(m->graph);
@@ -79,7 +98,7 @@ static tn_error *compile(const model *m, tn_context *c, const char *threads, tn_
 /* ---- checks -------------------------------------------------------------------------------------------------- */
 
 static bool near(const model *m, const tn_tensor *found, const tn_tensor *wanted, char *text, size_t bytes) {
-    double atol = !strcmp(m->name, "inception_v1") ? 2e-2 : 1e-3;
+    double atol = topologies ? 1e-7 : !strcmp(m->name, "inception_v1") ? 2e-2 : 1e-3;
     if (tn_tensor_get_dtype(found) != TN_DTYPE_f32 || tn_tensor_get_bytes(found) != tn_tensor_get_bytes(wanted)) {
         snprintf(text, bytes, "%zu bytes of %s, wanted %zu", tn_tensor_get_bytes(found), tn_dtype_name(tn_tensor_get_dtype(found)),
                  tn_tensor_get_bytes(wanted));
@@ -196,9 +215,12 @@ static int check_all(const char *folder) {
         return SKIPPED;
     }
     for (int i = 0; i < n; i++) {
-        char path[1024];
+        char path[1024], name[256];
         snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-        if (entries[i]->d_name[0] != '.' && (!only || !strcmp(only, entries[i]->d_name)) && !stat(path, &s) && S_ISDIR(s.st_mode))
+        if (topologies && sscanf(entries[i]->d_name, "light_%255[a-z0-9_].onnx", name) == 1 && strstr(entries[i]->d_name, ".onnx") &&
+            (!only || !strcmp(only, name)))
+            check_model(folder, name);
+        else if (!topologies && entries[i]->d_name[0] != '.' && (!only || !strcmp(only, entries[i]->d_name)) && !stat(path, &s) && S_ISDIR(s.st_mode))
             check_model(folder, entries[i]->d_name);
         free(entries[i]);
     }
@@ -214,11 +236,12 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--only")) only = argv[i + 1];
         else break;
     }
-    if (argc - i != 3 || (strcmp(argv[i], "outputs") && strcmp(argv[i], "bits"))) {
-        fprintf(stderr, "usage: check_models [--light FOLDER] [--only NAME] outputs|bits DEVICE FOLDER\n");
+    if (argc - i != 3 || (strcmp(argv[i], "outputs") && strcmp(argv[i], "bits") && strcmp(argv[i], "topologies"))) {
+        fprintf(stderr, "usage: check_models [--light FOLDER] [--only NAME] outputs|bits|topologies DEVICE FOLDER\n");
         return 2;
     }
     check_bits = !strcmp(argv[i], "bits");
+    topologies = !strcmp(argv[i], "topologies");
     device = argv[i + 1];
     return check_all(argv[i + 2]);
 }

@@ -117,6 +117,7 @@ static const struct hostile {
     LOAD(huge_axis, "'join'|axis"),
     LOAD(huge_initializer, "'w'|max_elements"),
     LOAD(many_dims, "'w'|rank 1000000|32"),
+    LOAD(billion_dims, "dims|wants 1000000000 bytes"),
     LOAD(many_input_dims, "'x'|rank 1000|32"),
     LOAD(unsqueeze_rank, "'wide'|rank|32"),
     LOAD(external_up, "'w'|leaves the model's folder"),

@@ -457,6 +457,13 @@ static void many_dims(void) { /* an initializer of 10^6 dimensions, all there */
     put_output("y");
     end_model();
 }
+static void billion_dims(void) { /* says that 10^9 follow */
+    begin(17);
+    tn__wire_put_bytes(&out, 5, "\x0a\x80\x94\xeb\xdc\x03\x01\x01", 8);
+    node("Relu", "r", IN("w"), "y");
+    put_output("y");
+    end_model();
+}
 static void many_input_dims(void) {
     begin(17);
     size_t info = tn__wire_begin(&out, 11), type, tensor, shape;
