@@ -16,7 +16,7 @@ typedef struct tn__profile_row {
     uint32_t stages;
     uint64_t runs, total_ns, least_ns;
     double flops;       /* multiplications and additions of products, a run */
-    uint64_t bytes;     /* of the values that it touches, each once */
+    uint64_t bytes;     /* of the values that it touches, each once; of a loop, what its trips read and write */
 } tn__profile_row;
 
 typedef struct tn__profile {

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "kernel/program.h"
+#include "base/context.h"
+#include "device/cpu/profile.h"
 #include "pass/pass.h"
 #include "tenon/tenon.h"
 #include <string.h>
@@ -256,6 +257,16 @@ static void memory_of_a_loop(void **unused) {
         }
     }
     assert_int_equal(loops, 1);
+    tn__step_time times[64] = {0};
+    tn__profile profile = {.allocator = &context->allocator};
+    uint64_t flops = 0, bytes = 0;
+    assert_true(p->steps.count <= 64);
+    ok(tn__cpu_profile(p, times, &profile));
+    for (size_t i = 0; i < profile.rows.count; i++)
+        if (!strcmp(profile.rows.data[i].kind, "loop")) flops = (uint64_t)profile.rows.data[i].flops, bytes = profile.rows.data[i].bytes;
+    TN__VEC_FREE(&context->allocator, &profile.rows);
+    assert_int_equal(flops, 2 * c.T * 2 * c.N * 3 * c.H * c.H);   /* both directions, three gates */
+    assert_true(bytes >= (uint64_t)(c.T * 2 * 3 * c.H * c.H * 4)); /* R, read anew at every step */
     tn__kprogram_destroy(p);
     free_model(&m);
 }

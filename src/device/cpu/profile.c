@@ -20,6 +20,16 @@ static void add_slots(const tn__kprogram *p, const uint32_t *slots, uint32_t n, 
         if (slots[i] != UINT32_MAX) r->bytes += p->slots.data[slots[i]].bytes;
 }
 
+/* What stands still is read (or written) by every trip, what advances once; a slot holds the parts of all strands. */
+static void add_loop(const tn__kprogram *p, const tn__loop *loop, tn__profile_row *r) {
+    for (uint32_t i = 0; i < loop->n_strands * loop->n_launches; i++) {
+        const tn__loop_launch *at = &loop->launches[i];
+        r->flops += p->kernels.data[at->kernel]->flops * (double)loop->trips;
+        for (uint32_t b = 0; b < at->n_buffers; b++)
+            r->bytes += p->slots.data[at->buffers[b].slot].bytes / loop->n_strands * (at->buffers[b].advance ? 1 : (uint64_t)loop->trips);
+    }
+}
+
 static tn__profile_row row_of(const tn__kprogram *p, const tn__step *s) {
     tn__profile_row r = {0};
     switch (s->kind) {
@@ -38,12 +48,11 @@ static tn__profile_row row_of(const tn__kprogram *p, const tn__step *s) {
     case TN__STEP_CHECK: r.kind = "check"; break;
     case TN__STEP_LOOP:
         r.kind = "loop";
-        for (uint32_t i = 0; i < s->loop->n_strands * s->loop->n_launches; i++)
-            r.flops += p->kernels.data[s->loop->launches[i].kernel]->flops * (double)s->loop->trips;
+        add_loop(p, s->loop, &r);
         break;
     }
     if (s->kind != TN__STEP_COPY) r.symbol = tn__op_infos[p->graph->nodes.data[s->node].op].name, r.node = node_name(p, s->node);
-    add_slots(p, s->slots, s->n_slots, &r);
+    if (s->kind != TN__STEP_LOOP) add_slots(p, s->slots, s->n_slots, &r);
     return r;
 }
 
