@@ -45,13 +45,13 @@ static bool half(tn_dtype d) { return d == TN_DTYPE_f16 || d == TN_DTYPE_bf16; }
 
 static bool eight_bits(tn_dtype d) { return d == TN_DTYPE_u8 || d == TN_DTYPE_i8; }
 
-/* Per-tensor 8-bit quantisation with constant scale and zero point. */
+/* 8-bit quantisation with one scale and one zero point, constant or not. */
 static bool quantisation_ok(const tn_graph *g, const tn__node *n) {
     const tn__type *x = tn__type_of(g, tn__in(g, n, 0)), *out = &g->values.data[n->first_out].type;
     const tn__attrs_quantize *a = n->attrs;
-    const tn_tensor *scale = tn__constant_of(g, tn__in(g, n, 1)), *zero = NULL;
-    if (a->block_size || (a->precision && a->precision != TN_DTYPE_f32) || !scale || scale->elements != 1 || scale->dtype != TN_DTYPE_f32) return false;
-    if (tn__in(g, n, 2).id && (!(zero = tn__constant_of(g, tn__in(g, n, 2))) || zero->elements != 1)) return false;
+    const tn__type *scale = tn__type_of(g, tn__in(g, n, 1)), *zero = tn__in(g, n, 2).id ? tn__type_of(g, tn__in(g, n, 2)) : NULL;
+    if (a->block_size || (a->precision && a->precision != TN_DTYPE_f32) || scale->dtype != TN_DTYPE_f32 || tn__type_elements(scale) != 1) return false;
+    if (zero && tn__type_elements(zero) != 1) return false;
     return n->op == TN_OP_quantize_linear ? x->dtype == TN_DTYPE_f32 && eight_bits(out->dtype)
                                           : eight_bits(x->dtype) && out->dtype == TN_DTYPE_f32;
 }
@@ -239,19 +239,22 @@ int32_t tn__build_saturate(tn__build *b, int32_t x, int32_t zero, tn_dtype dtype
 /* q = saturate(round(x / scale) + zero), x = (q - zero) * scale */
 static int32_t build_quantisation(tn__build *b, const tn__node *n, tn_error **e) {
     const tn_graph *g = b->l->g;
-    const tn_tensor *s = tn__constant_of(g, tn__in(g, n, 1)), *z = tn__in(g, n, 2).id ? tn__constant_of(g, tn__in(g, n, 2)) : NULL;
-    double scale = tn__load_f64(s->dtype, s->data, 0), zero = z ? tn__load_f64(z->dtype, z->data, 0) : 0;
-    int32_t x = tn__build_expr(b, tn__in(g, n, 0), e);
-    if (x < 0) return -1;
+    tn_value zv = tn__in(g, n, 2);
+    const tn_tensor *constant = zv.id ? tn__constant_of(g, zv) : NULL;
+    int32_t x = tn__build_expr(b, tn__in(g, n, 0), e), scale = x < 0 ? -1 : tn__build_expr(b, tn__in(g, n, 1), e);
+    int32_t zero = scale < 0 ? -1 : zv.id ? tn__build_expr(b, zv, e) : tn__kx_const(b->k, TN_DTYPE_i32, 0);
+    if (zero < 0) return -1;
     if (n->op == TN_OP_dequantize_linear) {
-        x = tn__kx(b->k, TN__KX_SUB, TN_DTYPE_i32, x, tn__kx_const(b->k, TN_DTYPE_i32, zero), -1);
-        return binary_f32(b, TN__KX_MUL, tn__kx(b->k, TN__KX_CAST, TN_DTYPE_f32, x, -1, -1), number(b, scale));
+        x = tn__kx(b->k, TN__KX_SUB, TN_DTYPE_i32, x, zero, -1);
+        return binary_f32(b, TN__KX_MUL, tn__kx(b->k, TN__KX_CAST, TN_DTYPE_f32, x, -1, -1), scale);
     }
     tn_dtype dtype = g->values.data[n->first_out].type.dtype;
-    x = binary_f32(b, TN__KX_DIV, x, number(b, scale));
+    int32_t known = constant ? (int32_t)tn__load_i64(constant->dtype, constant->data, 0) : 0;
+    x = binary_f32(b, TN__KX_DIV, x, scale);
+    if (zv.id && !constant) x = binary_f32(b, TN__KX_ADD, unary_f32(b, TN__KX_ROUND, x), tn__kx(b->k, TN__KX_CAST, TN_DTYPE_f32, zero, -1, -1));
     if (dtype == TN_DTYPE_i8) /* NaN is 0, which for u8 is the least value */
-        x = select3(b, tn__kx(b->k, TN__KX_EQ, TN_DTYPE_bool, x, x, -1), x, number(b, -zero));
-    return tn__build_saturate(b, x, (int32_t)zero, dtype);
+        x = select3(b, tn__kx(b->k, TN__KX_EQ, TN_DTYPE_bool, x, x, -1), x, number(b, -known));
+    return tn__build_saturate(b, x, known, dtype);
 }
 
 static int32_t build_node(tn__build *b, const tn__node *n, tn_error **e) {

@@ -32,17 +32,23 @@ typedef struct pass {
 static const tn__node *only_user_of(const pass *p, tn_value v) { return v.id && p->uses[v.id] == 1 ? tn__node_of(p->g, v) : NULL; }
 
 /* Operands that carry values, from the first: these are moved, the others say how. */
-static uint32_t moved_operands(const tn__node *n) {
+static uint32_t moved_operands(const tn_graph *g, const tn__node *n) {
     switch (n->op) {
     case TN_OP_concat: return n->n_in;
     case TN_OP_max_pool: return n->n_out == 1;
-    case TN_OP_global_max_pool: case TN_OP_reshape: case TN_OP_flatten: case TN_OP_squeeze: case TN_OP_unsqueeze: case TN_OP_transpose: return 1;
+    case TN_OP_pad: { /* the number that is put there is quantised too */
+        tn_value v = tn__in(g, n, 2);
+        const tn_tensor *t = v.id ? tn__constant_of(g, v) : NULL;
+        return !v.id || (t && t->elements == 1);
+    }
+    case TN_OP_global_max_pool: case TN_OP_reshape: case TN_OP_flatten: case TN_OP_squeeze: case TN_OP_unsqueeze: case TN_OP_transpose:
+    case TN_OP_slice: case TN_OP_expand: case TN_OP_gather: case TN_OP_depth_to_space: case TN_OP_space_to_depth: return 1;
     default: return 0;
     }
 }
 
 static bool matches_move(const pass *p, const tn__node *n) {
-    uint32_t k = moved_operands(n);
+    uint32_t k = moved_operands(p->g, n);
     for (uint32_t i = 0; i < k; i++) {
         tn__quant_operand o;
         if (!tn__quant_operand_of(p->g, tn__in(p->g, n, i), &o) || o.scale->elements != 1) return false;
@@ -80,7 +86,7 @@ static void need_operands(pass *p, const tn__node *n, uint32_t from) {
 static void need(pass *p, const tn__node *n, const plan *a) {
     if (a->kind == COPY) need_operands(p, n, 0);
     else if (a->kind == MOVE) {
-        uint32_t k = moved_operands(a->move);
+        uint32_t k = moved_operands(p->g, a->move);
         for (uint32_t i = 0; i < k; i++) need_operands(p, tn__node_of(p->g, tn__in(p->g, a->move, i)), 0);
         need_operands(p, a->move, k);
         need_operands(p, n, 1);
@@ -96,19 +102,17 @@ static void need(pass *p, const tn__node *n, const plan *a) {
 static tn_value moved(pass *p, const tn__node *n, const tn__node *move) {
     tn_graph *to = p->r.to;
     const void *attrs = tn__attrs_copy(to, move->op, move->attrs);
-    tn_value *in = TN__ARENA_ARRAY(&to->arena, tn_value, move->n_in + 1);
+    uint32_t n_in = move->op == TN_OP_pad && move->n_in < 3 ? 3 : move->n_in;
+    tn_value *in = TN__ARENA_ARRAY(&to->arena, tn_value, n_in + 1);
     if (!in || (!attrs && move->attrs)) return tn__graph_fail(to, tn__error_oom()), tn__none();
-    uint32_t k = moved_operands(move);
-    for (uint32_t i = 0; i < move->n_in; i++) {
-        if (i >= k) {
-            in[i] = tn__rewriter_in(&p->r, move, i);
-            continue;
-        }
+    uint32_t k = moved_operands(p->g, move);
+    for (uint32_t i = 0; i < n_in; i++) {
         tn__quant_operand o;
-        tn__quant_operand_of(p->g, tn__in(p->g, move, i), &o);
-        in[i] = tn__quant_convert(&p->r, &o, n);
+        if (i < k && tn__quant_operand_of(p->g, tn__in(p->g, move, i), &o)) in[i] = tn__quant_convert(&p->r, &o, n);
+        else if (move->op == TN_OP_pad && i == 2) in[i] = tn__quant_number(&p->r, tn__in(p->g, move, 2), n);
+        else in[i] = tn__rewriter_in(&p->r, move, i);
     }
-    return tn__graph_add(to, move->op, in, move->n_in, attrs, 1, move->name);
+    return tn__graph_add(to, move->op, in, n_in, attrs, 1, move->name);
 }
 
 static void rewrite(pass *p, const tn__node *n, const plan *a) {

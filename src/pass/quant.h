@@ -28,6 +28,8 @@ bool tn__quant_can_finish(const tn_graph *g, const tn__quant_product *p);
 /* The product quantised as `q` (quantize_linear) says, after relu or not; and as f32. */
 tn_value tn__quant_emit_finished(tn__rewriter *r, const tn__quant_product *p, const tn__node *q, bool relu);
 tn_value tn__quant_emit_integer(tn__rewriter *r, const tn__quant_product *p);
+/* A constant with one element ({0}: 0) of the old graph, quantised as `q` says. */
+tn_value tn__quant_number(tn__rewriter *r, tn_value v, const tn__node *q);
 /* The quantised value of `o` quantised as `q` says: itself where that is the same. */
 tn_value tn__quant_convert(tn__rewriter *r, const tn__quant_operand *o, const tn__node *q);
 #endif

@@ -219,3 +219,12 @@ tn_value tn__quant_convert(tn__rewriter *r, const tn__quant_operand *o, const tn
     tn_value y[3] = {tn__graph_add(to, TN_OP_dequantize_linear, dq, 3, NULL, 1, o->node->name), tn__rewriter_in(r, q, 1), zero_of(r, q, dtype)};
     return tn__graph_add(to, TN_OP_quantize_linear, y, 3, NULL, 1, q->name);
 }
+
+tn_value tn__quant_number(tn__rewriter *r, tn_value v, const tn__node *q) {
+    tn_tensor *zero = v.id ? NULL : tensor(r->to, TN_DTYPE_f32, 0, NULL);
+    if (zero) *(float *)zero->data = 0;
+    tn_value y[3] = {v.id ? r->map[v.id] : zero ? take(r->to, zero) : tn__none(), tn__rewriter_in(r, q, 1), tn__rewriter_in(r, q, 2)};
+    const void *attrs = tn__attrs_copy(r->to, TN_OP_quantize_linear, q->attrs);
+    if (!attrs) return tn__graph_fail(r->to, tn__error_oom()), tn__none();
+    return tn__graph_add(r->to, TN_OP_quantize_linear, y, q->n_in, attrs, 1, q->name); /* folded */
+}
