@@ -52,7 +52,7 @@ static bool padded(const tn__window *w) {
 }
 
 /* `fill`: padding has to be filled, by a copy with a guard an axis. */
-static bool window_ok(const tn__lower *l, const tn__node *n, bool fill, bool known_zero) {
+static bool window_ok(const tn__lower *l, const tn__node *n, bool fill) {
     tn__window w;
     tn_error *e = window_of(l, n, &w);
     bool ok = !e;
@@ -60,7 +60,7 @@ static bool window_ok(const tn__lower *l, const tn__node *n, bool fill, bool kno
     if (!ok || w.rank < 1 || w.rank > 3) return false;
     for (int32_t i = 0; i < w.rank; i++)
         if (w.out[i] < 1 || w.in[i] < 1 || w.kernel[i] < 1 || w.pad_begin[i] < 0 || w.pad_end[i] < 0) return false;
-    return !fill || !padded(&w) || (known_zero && w.rank <= 2);
+    return !fill || !padded(&w) || w.rank <= 2;
 }
 
 static bool is_depthwise(const tn_graph *g, const tn__node *n) {
@@ -90,7 +90,7 @@ bool tn__lower_integer_ok(const tn__lower *l, const tn__node *n) {
         if (x->rank < 3 || x->rank > 5 || (((const tn__attrs_conv *)n->attrs)->group != 1 && !depthwise)) return false;
         const tn_tensor *z = constant_in(g, n, op->x_zero);
         bool unsigned_zero = x->dtype == TN_DTYPE_u8 && (!zero.id || (z && tn__load_i64(z->dtype, z->data, 0) == 0));
-        if (!window_ok(l, n, !depthwise && !unsigned_zero, known_zero)) return false;
+        if (!window_ok(l, n, !depthwise && !unsigned_zero)) return false;
     } else if (x->rank < 2 || x->rank > 6 || w->rank != 2) return false;
     return tn__integer_weights_ok(g, n);
 }
@@ -175,7 +175,9 @@ static tn_error *conv(tn__build *b, const tn__node *n, const tn__integer_constan
     tn__window w;
     tn__integer_input in;
     TN__TRY(window_of(l, n, &w));
-    TN__TRY(tn__integer_image(l, tn__in(g, n, 0), &w, pad, c->zero - (x->dtype == TN_DTYPE_i8 ? 128 : 0), b->root, &in));
+    tn__integer_zero zero = {c->zero - (x->dtype == TN_DTYPE_i8 ? 128 : 0), TN__NO_SLOT};
+    if (c->sums) TN__TRY(tn__lower_get(l, tn__in(g, n, (uint32_t)tn__integer_op_of(n->op)->x_zero), 0, 0, &zero.slot));
+    TN__TRY(tn__integer_image(l, tn__in(g, n, 0), &w, pad, zero, b->root, &in));
     int64_t plane = 1, pixels = 1, taps_all = 1, ocb = tn__ceil_div(out->dims[1], l->w), lanes = l->w;
     for (int32_t i = 0; i < w.rank; i++) plane *= w.in[i], pixels *= w.out[i], taps_all *= w.kernel[i];
     if (!tn__lower_partly_broadcast(l, b->root, 2)) tn__window_flatten(&w);
@@ -252,12 +254,16 @@ static tn_error *depthwise(tn__build *b, const tn__node *n, const tn__integer_co
     xm.stride[k->v] = wm.stride[k->v] = 1;
     tn__window_add(b, &w, dims, taps, l->w, &xm);
     int32_t left = load(b, slot, x->dtype, &xm), right = -1;
-    if (left >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, left, &w, dims[last], taps[last], c->zero);
     for (int32_t i = w.rank - 1; i >= 0; i--) wm.stride[taps[i]] = s, s *= w.kernel[i];
     wm.stride[d_cb] = s;
     tn__pack p = {.n_axes = 2, .n_dims = 3, .axes = {{out->dims[1], taps_all}, {taps_all, 1}}, .dims = {{0, cb, l->w}, {1, taps_all, 1}, {0, l->w, 1}}};
     TN__TRY(tn__pack_slot(l, c->weights, &p, &slot));
     right = load(b, slot, TN_DTYPE_i8, &wm);
+    if (left < 0 || right < 0) return TN__FAIL(l->a, INTERNAL, "an integer convolution does not fit a kernel");
+    if (tn__window_wants_guard(&w)) { /* outside x is anything, its weight 0: the zero point may not be known yet */
+        tn__window_add_guard(k, left, &w, dims[last], taps[last], 0);
+        tn__window_add_guard(k, right, &w, dims[last], taps[last], 0);
+    }
     tn_value zero = tn__in(g, n, (uint32_t)op->x_zero);
     int32_t z = constant(k, c->zero);
     if (zero.id && !tn__constant_of(g, zero)) TN__TRY(load_zero(b, n, op, 0, &z));
@@ -327,7 +333,7 @@ tn_error *tn__lower_integer(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!e && op->conv && !channelwise) {
         tn__window w;
         e = window_of(l, n, &w);
-        pad = !e && c.zero && padded(&w);
+        pad = !e && (c.zero || c.sums) && padded(&w);
     }
     if (!e) e = channelwise ? depthwise(&b, n, &c) : op->conv ? conv(&b, n, &c, pad) : matmul(&b, n, &c);
     if (!e) e = finish(&b, n, &c, op->conv ? 1 : out->rank - 1);

@@ -32,8 +32,13 @@ typedef struct tn__integer_input {
     int32_t words;
     bool flip; /* the kernel has still to turn the bytes from signed to unsigned */
 } tn__integer_input;
-/* `pad`: with the window's padding filled with `zero` (of x as it is stored); the window then has none. */
-tn_error *tn__integer_image(tn__lower *l, tn_value x, tn__window *w, bool pad, int32_t zero, uint32_t node, tn__integer_input *out);
+/* What the window's padding is filled with: a zero point of x as it is stored, known or (slot != TN__NO_SLOT) of run time. */
+typedef struct tn__integer_zero {
+    int32_t known;
+    uint32_t slot;
+} tn__integer_zero;
+/* `pad`: with the window's padding filled; the window then has none. */
+tn_error *tn__integer_image(tn__lower *l, tn_value x, tn__window *w, bool pad, tn__integer_zero zero, uint32_t node, tn__integer_input *out);
 /* Rows of a matrix x[..., k] in words along k; zeros or rubbish after k. */
 tn_error *tn__integer_rows(tn__lower *l, tn_value x, uint32_t node, tn__integer_input *out);
 

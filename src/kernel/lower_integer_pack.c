@@ -136,6 +136,24 @@ static int32_t image_dims(tn__kernel *k, const tn__window *w, bool pad, int64_t 
     return n_guards;
 }
 
+/* 1 in the border of one padded image of `unit` words a pixel, 0 inside. */
+static tn_error *border_slot(tn__lower *l, const tn__window *w, int64_t unit, int64_t pixels, uint32_t *out) {
+    int64_t index[3] = {0, 0, 0}, extent[3], n;
+    tn_tensor *t;
+    if (!tn__mul_i64(pixels, unit, &n)) return TN__FAIL(l->a, LIMIT_EXCEEDED, "padded operand is too large");
+    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_i32, 1, &n, &t));
+    for (int32_t i = 0; i < w->rank; i++) extent[i] = w->in[i] + w->pad_begin[i] + w->pad_end[i];
+    for (int64_t p = 0; p < pixels; p++) {
+        bool outside = false;
+        for (int32_t i = 0; i < w->rank; i++) outside |= index[i] < w->pad_begin[i] || index[i] >= w->pad_begin[i] + w->in[i];
+        for (int64_t k = 0; k < unit; k++) ((int32_t *)t->data)[p * unit + k] = outside;
+        tn__next_index(w->rank, extent, index);
+    }
+    tn_error *e = tn__lower_constant_slot(l, t, out);
+    tn_tensor_release(t);
+    return e;
+}
+
 static int32_t guarded_load(tn__kernel *k, const tn__kmap *map, const tn__kguard *guards, int32_t n, double value) {
     int32_t x = tn__kx_load(k, 0, map);
     k->exprs[x].n_guards = n;
@@ -147,8 +165,26 @@ static int32_t guarded_load(tn__kernel *k, const tn__kmap *map, const tn__kguard
 static int32_t constant(tn__kernel *k, int64_t v) { return tn__kx_const(k, TN_DTYPE_i32, (double)v); }
 static int32_t binary(tn__kernel *k, tn__kop op, int32_t a, int32_t b) { return tn__kx(k, op, TN_DTYPE_i32, a, b, -1); }
 
+/* Adds a zero point of run time to the border, which was filled so that its words are 0. The image's axes are dims `first` and up. */
+static tn_error *fill_border(tn__lower *l, tn__kernel *k, const tn__window *w, int64_t unit, int64_t pixels, int32_t first, tn_dtype dtype, uint32_t zero,
+                             uint32_t *slots) {
+    tn__kmap map = {0};
+    int64_t s = 1;
+    slots[2] = zero;
+    TN__TRY(border_slot(l, w, unit, pixels, &slots[3]));
+    k->n_buffers = 4;
+    k->buffer_dtype[2] = dtype;
+    k->buffer_dtype[3] = TN_DTYPE_i32;
+    for (int32_t d = first + w->rank - 1; d >= first; d--) map.stride[d] = s, s *= k->extent[d];
+    int32_t z = tn__kx_load(k, 2, &(tn__kmap){0}), border = tn__kx_load(k, 3, &map);
+    if (dtype == TN_DTYPE_i8) z = binary(k, TN__KX_ADD, z, constant(k, 128));
+    z = binary(k, TN__KX_MUL, z, constant(k, 0x01010101));
+    k->epilogue = binary(k, TN__KX_ADD, k->epilogue, binary(k, TN__KX_MUL, z, border));
+    return NULL;
+}
+
 /* Row-major [n, c, spatial] -> [n, c / 4, spatial] words: vectors along the pixels. */
-static tn_error *pack_plain(tn__lower *l, const tn__type *x, const uint32_t *slots, const tn__window *w, bool pad, int32_t zero, int64_t pixels,
+static tn_error *pack_plain(tn__lower *l, const tn__type *x, uint32_t *slots, const tn__window *w, bool pad, tn__integer_zero zero, int64_t pixels,
                             uint32_t node) {
     tn__kernel *k = word_kernel(l, "words", node, x->dtype);
     if (!k) return tn__error_oom();
@@ -158,6 +194,8 @@ static tn_error *pack_plain(tn__lower *l, const tn__type *x, const uint32_t *slo
     tn__kguard guards[TN__K_GUARDS];
     k->n_dims = k->n_spatial = 2 + w->rank;
     int32_t n_guards = image_dims(k, w, pad, 1, 2, &in, &out, guards), word = -1;
+    bool late = pad && zero.slot != TN__NO_SLOT;
+    double filling = !late ? zero.known : x->dtype == TN_DTYPE_i8 ? -128 : 0;
     k->extent[0] = x->dims[0], in.stride[0] = c * plane, out.stride[0] = groups * pixels;
     k->extent[1] = groups, in.stride[1] = 4 * plane, out.stride[1] = pixels;
     for (int32_t b = 0; b < 4; b++) {
@@ -169,18 +207,20 @@ static tn_error *pack_plain(tn__lower *l, const tn__type *x, const uint32_t *slo
         }
         tn__kmap map = in;
         map.offset += b * plane;
-        int32_t byte = guarded_load(k, &map, guards, n, zero);
+        int32_t byte = guarded_load(k, &map, guards, n, filling);
         if (x->dtype == TN_DTYPE_i8) byte = binary(k, TN__KX_ADD, byte, constant(k, 128));
         if (b) byte = binary(k, TN__KX_MUL, byte, constant(k, INT64_C(1) << (8 * b)));
         word = b ? binary(k, TN__KX_ADD, word, byte) : byte;
     }
     k->epilogue = word;
     k->out_map = out;
+    tn_error *e = late ? fill_border(l, k, w, 1, pixels, 2, x->dtype, zero.slot, slots) : NULL;
+    if (e) return tn__free(l->a, k, sizeof *k), e;
     return tn__lower_launch_elementwise(l, k, slots, node);
 }
 
 /* The same of blocked bytes, which are words already: a copy into the padded image. */
-static tn_error *pad_blocked(tn__lower *l, const tn__type *x, const uint32_t *slots, const tn__window *w, int64_t groups, int32_t words, int32_t zero,
+static tn_error *pad_blocked(tn__lower *l, const tn__type *x, uint32_t *slots, const tn__window *w, int64_t groups, int32_t words, tn__integer_zero zero,
                              int64_t pixels, uint32_t node) {
     tn__kernel *k = word_kernel(l, "pad", node, TN_DTYPE_i32);
     if (!k) return tn__error_oom();
@@ -191,19 +231,22 @@ static tn_error *pad_blocked(tn__lower *l, const tn__type *x, const uint32_t *sl
     k->n_dims = k->n_spatial = 1 + w->rank;
     int32_t n_guards = image_dims(k, w, true, words, 1, &in, &out, guards);
     k->extent[0] = groups, in.stride[0] = plane, out.stride[0] = pixels * words;
-    uint32_t fill = (uint32_t)(uint8_t)zero * 0x01010101u;
+    bool late = zero.slot != TN__NO_SLOT;
+    uint32_t fill = (uint32_t)(uint8_t)(!late ? zero.known : x->dtype == TN_DTYPE_i8 ? -128 : 0) * 0x01010101u;
     k->epilogue = guarded_load(k, &in, guards, n_guards, (double)(int32_t)fill);
     if (x->dtype == TN_DTYPE_i8) k->epilogue = binary(k, TN__KX_XOR, k->epilogue, constant(k, (int32_t)0x80808080u));
     k->out_map = out;
+    tn_error *e = late ? fill_border(l, k, w, words, pixels, 1, x->dtype, zero.slot, slots) : NULL;
+    if (e) return tn__free(l->a, k, sizeof *k), e;
     return tn__lower_launch_elementwise(l, k, slots, node);
 }
 
-tn_error *tn__integer_image(tn__lower *l, tn_value xv, tn__window *w, bool pad, int32_t zero, uint32_t node, tn__integer_input *out) {
+tn_error *tn__integer_image(tn__lower *l, tn_value xv, tn__window *w, bool pad, tn__integer_zero zero, uint32_t node, tn__integer_input *out) {
     const tn__type *x = tn__type_of(l->g, xv);
     bool blocked = l->values[xv.id].block != 0;
     *out = (tn__integer_input){.words = blocked ? l->w / 4 : 1, .flip = x->dtype == TN_DTYPE_i8};
     out->groups = tn__ceil_div(x->dims[1], 4 * (int64_t)out->words);
-    uint32_t slots[2];
+    uint32_t slots[4];
     TN__TRY(tn__lower_get(l, xv, blocked ? l->w : 0, 1, &slots[0]));
     out->slot = slots[0];
     if (blocked && !pad) return NULL;
