@@ -54,7 +54,7 @@ tn_value tn__x_power(const tn__expansion *x, tn_value v, double exponent);
     ROW(split, split, 0) ROW(tile, tile, 0) ROW(pad, pad, 0) ROW(trilu, trilu, 0) ROW(dropout, dropout, 0)                          \
     ROW(einsum, einsum, 1) ROW(matmul, matmul, 0) ROW(lp_pool, lp_pool, 1) ROW(pow, pow, 1)                                         \
     ROW(conv_transpose, conv_transpose, 0)                                                                                          \
-    ROW(dynamic_quantize_linear, dynamic_quantize, 0)
+    ROW(dynamic_quantize_linear, dynamic_quantize, 0) ROW(conv_integer, conv_integer, 0) ROW(qlinear_conv, conv_integer, 0)
 #define ROW(op, name, wide) tn__expander tn__expand_##name;
 TN__EXPANDERS(ROW)
 #undef ROW

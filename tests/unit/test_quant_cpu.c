@@ -130,6 +130,8 @@ static const conv_row conv_rows[] = {
     {TN_DTYPE_u8, TN_DTYPE_i8, 1, 2, 10, 12, {40}, 15, 1, 7, 1, 1, 0, 0, true, true}, /* more taps than are unrolled */
     {TN_DTYPE_i8, TN_DTYPE_i8, 1, 1, 8, 8, {33}, 13, 1, 6, 1, 8, 4, 0, false, true},
     {TN_DTYPE_u8, TN_DTYPE_i8, 3, 1, 5, 9, {4, 5, 6}, 3, 1, 1, 1, 1, 0, 0, true, true},
+    {TN_DTYPE_u8, TN_DTYPE_i8, 2, 1, 12, 24, {7, 8}, 3, 1, 1, 1, 3, 90, 0, true, true}, /* groups */
+    {TN_DTYPE_i8, TN_DTYPE_u8, 2, 1, 6, 10, {7, 8}, 3, 1, 1, 1, 1, 2, 3, true, true},   /* weights beyond the signed range */
 };
 
 static tn_value conv(tn_graph *g, const conv_row *c, tn_value x, bool quantised, double y_zero, tn_dtype y, tn_value late_zero) {
