@@ -21,10 +21,23 @@ typedef struct tn__os_span {
     size_t bytes;
 } tn__os_span;
 tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans);
+/* The same without waiting for the disk: after a loss of power the file may hold other bytes. For what is checked when it is read. */
+tn_error *tn__os_write_file_quickly(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans);
 
 /* Makes the folder and the missing ones above it, for this user alone (0700). Fails where the folder cannot be had, belongs to neither
  * this user nor root, or can be written to by others. */
 tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path);
+
+/* A regular file of a folder; `name` lives as long as the visit. */
+typedef struct tn__os_file {
+    const char *name;
+    uint64_t bytes;
+    int64_t modified_ns; /* of tn__os_wall_clock_ns */
+} tn__os_file;
+/* Visits the regular files of a folder, in any order; links are none. A visit returns false when out of memory, which ends it. */
+tn_error *tn__os_visit_folder(const tn_allocator *a, const char *path, bool (*visit)(void *self, const tn__os_file *file), void *self);
+bool tn__os_remove_file(const char *path); /* true: there is none of that name any more */
+void tn__os_touch(const char *path);       /* modified now; no error where that cannot be */
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
@@ -40,5 +53,6 @@ void tn__os_forget(const void *data, size_t bytes);
 
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
-uint64_t tn__os_now_ns(void); /* monotonic clock */
+uint64_t tn__os_now_ns(void);         /* monotonic clock */
+int64_t tn__os_wall_clock_ns(void);  /* since 1970, as files have it; may jump */
 #endif

@@ -165,7 +165,7 @@ static void sync_folder(const char *path, char *scratch) {
     close(fd);
 }
 
-tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans) {
+static tn_error *write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans, bool durable) {
     size_t room = strlen(path) + 32;
     char *temporary = tn__alloc(a, room);
     if (!temporary) return tn__error_oom();
@@ -179,7 +179,7 @@ tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__o
     }
     bool made = fd >= 0, good = made;
     for (size_t i = 0; good && i < n_spans; i++) good = write_all(fd, spans[i].data, spans[i].bytes);
-    good = good && fsync(fd) == 0;
+    if (durable) good = good && fsync(fd) == 0;
     int number = errno;
     if (made && close(fd) && good) {
         good = false;
@@ -190,11 +190,19 @@ tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__o
         number = errno;
     }
     if (!good && made) unlink(temporary);
-    if (good) sync_folder(path, temporary);
+    if (good && durable) sync_folder(path, temporary);
     tn__free(a, temporary, room);
     errno = number;
     if (!good) IO_FAIL(a, "cannot write", path);
     return NULL;
+}
+
+tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans) {
+    return write_file(a, path, spans, n_spans, true);
+}
+
+tn_error *tn__os_write_file_quickly(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans) {
+    return write_file(a, path, spans, n_spans, false);
 }
 
 tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path) {
@@ -257,4 +265,10 @@ uint64_t tn__os_now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int64_t tn__os_wall_clock_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }

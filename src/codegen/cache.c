@@ -216,7 +216,7 @@ bool tn__cache_load(tn_context *c, const char *dir, const tn__cache_key *key, tn
         if (wrong) {
             tn__log(c, TN_LOG_INFO, "code cache, compiling: '%s' is %s", path, wrong);
             tn__cache_release(c, out);
-        }
+        } else tn__os_touch(path);
     }
     tn__strfree(&c->allocator, path);
     return out->data != NULL;
@@ -227,15 +227,17 @@ void tn__cache_release(tn_context *c, tn__cache_entry *entry) {
     memset(entry, 0, sizeof *entry);
 }
 
-void tn__cache_store(tn_context *c, const char *dir, const tn__cache_key *key, const void *object, size_t bytes) {
-    if (!bytes || bytes > max_entry - TN__CACHE_HEADER) return;
-    char *path = entry_path(c, dir, key);
+void tn__cache_store(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key, const void *object, size_t bytes) {
+    uint64_t most = cache->max_bytes && cache->max_bytes < max_entry ? cache->max_bytes : max_entry;
+    if (!bytes || bytes > most || bytes + TN__CACHE_HEADER > most) return;
+    char *path = entry_path(c, cache->dir, key);
     if (!path) return;
     unsigned char front[TN__CACHE_HEADER];
     tn__cache_header(key, object, bytes, front);
     tn__os_span spans[2] = {{front, sizeof front}, {object, bytes}};
-    tn_error *e = tn__os_write_file(&c->allocator, path, spans, 2);
+    tn_error *e = tn__os_write_file_quickly(&c->allocator, path, spans, 2);
     if (e) tn__log(c, TN_LOG_INFO, "code cache: %s", tn_error_get_message(e));
+    else tn__cache_trim(c, cache->dir, cache->max_bytes);
     tn_error_destroy(e);
     tn__strfree(&c->allocator, path);
 }

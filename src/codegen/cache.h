@@ -29,8 +29,12 @@ typedef struct tn__cache_entry {
     const void *object;
     size_t object_bytes;
 } tn__cache_entry;
-bool tn__cache_load(tn_context *c, const char *dir, const tn__cache_key *key, tn__cache_entry *out);
+bool tn__cache_load(tn_context *c, const char *dir, const tn__cache_key *key, tn__cache_entry *out); /* marks the entry as used now */
 void tn__cache_release(tn_context *c, tn__cache_entry *entry);
-/* Writes (or replaces) the entry of `key`; a failure is only noted in the log. */
-void tn__cache_store(tn_context *c, const char *dir, const tn__cache_key *key, const void *object, size_t bytes);
+/* Writes (or replaces) the entry of `key`, then trims; an entry that alone is over the bound is not written. A failure is only noted in the
+ * log. */
+void tn__cache_store(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key, const void *object, size_t bytes);
+/* Removes the entries used longest ago until all of them together have at most `max_bytes` (0: any), and what a process that died left
+ * half-written. Touches nothing but entries. */
+void tn__cache_trim(tn_context *c, const char *dir, uint64_t max_bytes);
 #endif

@@ -18,11 +18,17 @@ typedef struct tn__target {
 } tn__target;
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
 
+/* The disk cache of compiled code. */
+typedef struct tn__code_cache {
+    const char *dir;
+    uint64_t max_bytes; /* of all entries; 0: no bound */
+} tn__code_cache;
+
 /* A set of compiled kernels; immutable, thread-safe. */
 typedef struct tn__code tn__code;
-/* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With `cache_dir` (NULL: none) the code is
- * taken from the disk cache where it is there and sound, and put there where it was not. */
-tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const char *cache_dir,
+/* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With `cache` (NULL: none) the code is taken
+ * from the disk cache where it is there and sound, and put there where it was not. */
+tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const tn__code_cache *cache,
                           tn__pool *pool, tn__code **out);
 void tn__code_destroy(tn__code *code);
 tn__kernel_fn tn__code_get(const tn__code *code, uint32_t index);

@@ -136,7 +136,7 @@ static uint64_t get_u64(const unsigned char *p) {
     return x;
 }
 
-static void store(const build *b, const char *dir, const tn__cache_key *key) {
+static void store(const build *b, const tn__code_cache *cache, const tn__cache_key *key) {
     const tn_allocator *a = &b->c->allocator;
     size_t head = 8 + 8 * (size_t)b->n_units, bytes = head;
     for (uint32_t i = 0; i < b->n_units; i++) bytes += LLVMGetBufferSize(b->units[i].object);
@@ -149,7 +149,7 @@ static void store(const build *b, const char *dir, const tn__cache_key *key) {
         memcpy(at, LLVMGetBufferStart(b->units[i].object), n);
         at += n;
     }
-    tn__cache_store(b->c, dir, key, block, bytes);
+    tn__cache_store(b->c, cache, key, block, bytes);
     tn__free(a, block, bytes);
 }
 
@@ -203,18 +203,18 @@ static bool link_cached(tn__code *code, build *b, const char *dir, const tn__cac
     return code->from_cache;
 }
 
-static tn_error *create(tn__code *code, build *b, const char *cache_dir, tn__pool *pool) {
+static tn_error *create(tn__code *code, build *b, const tn__code_cache *cache, tn__pool *pool) {
     TN__TRY(find_distinct(b));
     tn__cache_key key = {{0}};
-    if (cache_dir) {
+    if (cache) {
         tn__cache_key *list = TN__ARENA_ARRAY(&b->arena, tn__cache_key, b->n_distinct + 1);
         if (!list) return tn__error_oom();
         for (uint32_t i = 0; i < b->n_distinct; i++) list[i] = b->identities[b->order[i]];
         key = tn__cache_key_make(b->target, list, b->n_distinct);
-        if (link_cached(code, b, cache_dir, &key)) return NULL;
+        if (link_cached(code, b, cache->dir, &key)) return NULL;
     }
     tn_error *e = compile(b, pool);
-    if (!e && cache_dir) store(b, cache_dir, &key);
+    if (!e && cache) store(b, cache, &key);
     if (!e) e = link_units(code, b);
     dispose_objects(b);
     for (int32_t i = 0; i < b->n_machines; i++)
@@ -222,7 +222,7 @@ static tn_error *create(tn__code *code, build *b, const char *cache_dir, tn__poo
     return e;
 }
 
-tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const char *cache_dir,
+tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const tn__code_cache *cache,
                           tn__pool *pool, tn__code **out) {
     *out = NULL;
     tn__code *code = tn__alloc_zero(&c->allocator, sizeof *code + n * sizeof *code->functions);
@@ -232,7 +232,7 @@ tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *c
     code->n = n;
     build b = {.c = c, .target = target, .kernels = kernels, .n = n};
     tn__arena_init(&b.arena, &c->allocator);
-    tn_error *e = create(code, &b, cache_dir, pool);
+    tn_error *e = create(code, &b, cache, pool);
     tn__arena_deinit(&b.arena);
     if (e) tn__code_destroy(code);
     else *out = code;

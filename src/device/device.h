@@ -11,6 +11,7 @@ typedef struct tn__device_config {
     int32_t threads;            /* >= 1 */
     const char *disabled_passes; /* comma-separated names, or NULL */
     const char *cache_dir;      /* directory of the compiled-code cache, or NULL for none */
+    uint64_t cache_max_bytes;   /* of all that is in it; 0 = no bound */
     const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
     bool profile;               /* measure every step of every run */
 } tn__device_config;

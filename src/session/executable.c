@@ -77,7 +77,8 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
     if (!strcmp(cpu, "host")) cpu = "";
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
-                                    .profile = !strcmp(o->values[TN__OPTION_profile], "on")};
+                                    .profile = !strcmp(o->values[TN__OPTION_profile], "on"),
+                                    .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes)};
     bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));

@@ -1,11 +1,13 @@
 /* The disk cache of compiled code: a hit gives the same bits; a damaged, cut or foreign entry is compiled anew and replaced; a folder
  * that cannot be used is no error. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +18,7 @@
 static tn_context *context;
 static char root[64], folder[96];
 static unsigned notes;
+static const char *bound; /* cache_max_bytes; NULL: the default */
 
 static void ok(tn_error *e) {
     if (e) fail_msg("%s", tn_error_get_message(e));
@@ -45,6 +48,7 @@ static void run(int64_t n, const char *dir, float *out, tn_executable_stats *s) 
     ok(tn_options_set(o, "device", "cpu"));
     ok(tn_options_set(o, "cache", "on"));
     ok(tn_options_set(o, "cache_dir", dir));
+    if (bound) ok(tn_options_set(o, "cache_max_bytes", bound));
     ok(tn_compile(g, o, &exe));
     ok(tn_executable_run(exe, &x, 1, &y, 1));
     memcpy(out, tn_tensor_get_data(y), (size_t)n * sizeof *out);
@@ -258,9 +262,80 @@ static int teardown(void **state) {
     return system(command) ? -1 : 0;
 }
 
+/* The name of the entry of n elements, and a time of last use of so many hours ago. */
+static void entry_of(int64_t n, char name[512]) {
+    char before[2][512];
+    assert_int_equal(entries(before), 0);
+    expect(n, folder, false);
+    assert_int_equal(entries(before), 1);
+    strcpy(name, before[0]);
+    clear();
+}
+
+static void used_hours_ago(const char *path, int hours) {
+    struct timespec t[2] = {{.tv_sec = time(NULL) - hours * 3600}, {.tv_sec = time(NULL) - hours * 3600}};
+    assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+}
+
+static size_t bytes_of(const char *path) {
+    struct stat s;
+    return stat(path, &s) ? 0 : (size_t)s.st_size;
+}
+
+/* Of three entries in a folder for two the one goes that was used longest ago, by a hit or by being made. */
+static void test_bound(void **state) {
+    char name[3][512], text[32], other[512];
+    for (int i = 0; i < 3; i++) entry_of(20 + i, name[i]);
+    expect(20, folder, false);
+    expect(21, folder, false);
+    snprintf(text, sizeof text, "%zu", 2 * bytes_of(name[0]) + bytes_of(name[0]) / 2);
+    bound = text;
+    snprintf(other, sizeof other, "%s/0123456789abcdef.txt", folder); /* not of this cache: stays, and counts for nothing */
+    static const unsigned char nothing[100000];
+    save(other, nothing, sizeof nothing);
+    used_hours_ago(other, 100);
+    used_hours_ago(name[0], 3), used_hours_ago(name[1], 2);
+    expect(20, folder, true); /* now 21 is the oldest */
+    expect(22, folder, false);
+    assert_int_equal(bytes_of(name[1]), 0);
+    assert_true(bytes_of(name[0]) && bytes_of(name[2]));
+    used_hours_ago(name[0], 2), used_hours_ago(name[2], 3);
+    expect(21, folder, false);
+    assert_int_equal(bytes_of(name[2]), 0);
+    assert_true(bytes_of(name[0]) && bytes_of(name[1]));
+    assert_int_equal(bytes_of(other), sizeof nothing);
+    bound = "0"; /* none */
+    expect(22, folder, false);
+    assert_true(bytes_of(name[0]) && bytes_of(name[1]) && bytes_of(name[2]));
+    unlink(other);
+    for (int i = 0; i < 3; i++) unlink(name[i]);
+    bound = "100"; /* no entry fits */
+    expect(20, folder, false);
+    assert_int_equal(bytes_of(name[0]), 0);
+    expect(20, folder, false);
+    bound = NULL;
+}
+
+/* What a process that died while it wrote left behind goes after an hour; what may still be written stays. */
+static void test_abandoned(void **state) {
+    char name[512], old[600], fresh[600];
+    entry_of(20, name);
+    snprintf(old, sizeof old, "%s.1a.2b.tmp", name);
+    snprintf(fresh, sizeof fresh, "%s.1a.2c.tmp", name);
+    save(old, (const unsigned char *)"half", 4);
+    save(fresh, (const unsigned char *)"half", 4);
+    used_hours_ago(old, 2);
+    expect(20, folder, false);
+    assert_int_equal(bytes_of(old), 0);
+    assert_int_equal(bytes_of(fresh), 4);
+    unlink(fresh);
+    clear();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_hit), cmocka_unit_test(test_damage), cmocka_unit_test(test_foreign),
                                        cmocka_unit_test(test_unusable), cmocka_unit_test(test_threads),
-                                       cmocka_unit_test(test_equal_kernels)};
+                                       cmocka_unit_test(test_equal_kernels), cmocka_unit_test(test_bound),
+                                       cmocka_unit_test(test_abandoned)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -222,9 +222,10 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
         c->times = tn__alloc_zero(&c->context->allocator, (c->program->steps.count + 1) * sizeof *c->times);
         if (!c->times) return tn__error_oom();
     }
+    tn__code_cache cache = {config->cache_dir, config->cache_max_bytes};
     if (c->program->kernels.count)
         TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
-                                config->cache_dir, c->pool, &c->code));
+                                config->cache_dir ? &cache : NULL, c->pool, &c->code));
     return tn__kprogram_pack(c->program, c->pool);
 }
 

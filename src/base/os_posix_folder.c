@@ -1,0 +1,30 @@
+/* Folders: what is in them, and removing and marking files. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/os.h"
+
+tn_error *tn__os_visit_folder(const tn_allocator *a, const char *path, bool (*visit)(void *self, const tn__os_file *file), void *self) {
+    DIR *d = opendir(path);
+    if (!d) {
+        char text[128];
+        return TN__FAIL(a, IO, "cannot read folder '%s': %s", path, strerror_r(errno, text, sizeof text));
+    }
+    bool more = true;
+    for (struct dirent *x; more && (x = readdir(d));) {
+        struct stat s;
+        if (fstatat(dirfd(d), x->d_name, &s, AT_SYMLINK_NOFOLLOW) || !S_ISREG(s.st_mode)) continue; /* gone meanwhile, or no file */
+        tn__os_file f = {x->d_name, (uint64_t)s.st_size, (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec};
+        more = visit(self, &f);
+    }
+    closedir(d);
+    return more ? NULL : tn__error_oom();
+}
+
+bool tn__os_remove_file(const char *path) { return unlink(path) == 0 || errno == ENOENT; }
+
+void tn__os_touch(const char *path) { (void)!utimensat(AT_FDCWD, path, NULL, 0); }
