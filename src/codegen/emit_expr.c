@@ -89,9 +89,17 @@ LLVMValueRef tn__emit_tail_mask(emitter *e, int32_t j) {
     return LLVMConstVector(lanes, (unsigned)e->k->lanes);
 }
 
+/* A constant at the end of the offset goes into a step of its own: what is left of it is the same value for all rows and vectors of a
+ * tile, one address that loop strength reduction has to care for instead of many. */
 LLVMValueRef tn__emit_pointer(emitter *e, int32_t buffer, LLVMValueRef offset) {
     LLVMTypeRef t = tn__emit_scalar_type(e, e->k->buffer_dtype[buffer], true);
-    return LLVMBuildGEP2(e->b, t, e->bases[buffer], &offset, 1, "");
+    LLVMValueRef base = e->bases[buffer];
+    if (LLVMIsABinaryOperator(offset) && LLVMGetInstructionOpcode(offset) == LLVMAdd && LLVMIsAConstantInt(LLVMGetOperand(offset, 1))) {
+        LLVMValueRef sum = LLVMGetOperand(offset, 0);
+        base = LLVMBuildGEP2(e->b, t, base, &sum, 1, "");
+        offset = LLVMGetOperand(offset, 1);
+    }
+    return LLVMBuildGEP2(e->b, t, base, &offset, 1, "");
 }
 
 static LLVMValueRef masked_load(emitter *e, LLVMTypeRef vt, LLVMValueRef p, LLVMValueRef mask, LLVMValueRef other) {
