@@ -42,8 +42,8 @@ typedef struct build {
     tn__arena arena;
 } build;
 
-/* What LLVM takes for a kernel grows with the expressions that are emitted: the tile's, for each unrolled step. Only the proportion
- * matters; a unit costs as much as 1000. */
+/* What LLVM takes for a kernel grows with the expressions that are emitted: the tile's, for each unrolled step. About 50 a
+ * millisecond on a fast machine. */
 static double compile_cost(const tn__kernel *k) {
     double steps = 1, tiles = k->m >= 0 && k->extent[k->m] % k->mr ? 2 : 1;
     for (int32_t i = 0; i < k->n_domain; i++) tiles += k->domain[i].s == k->m;
@@ -82,7 +82,7 @@ static int dearest_first(const void *x, const void *y) {
 
 /* Neighbours share a unit until it costs enough; the dearest unit first, for the threads to end together. */
 static tn_error *cut_units(build *b) {
-    enum { ENOUGH = 4000 };
+    enum { ENOUGH = 1000 }; /* 20 ms: little beside it is the unit's own cost, and four threads still share ResNet-50 well */
     b->units = TN__ARENA_ARRAY(&b->arena, unit, b->n_distinct + 1);
     if (!b->units) return tn__error_oom();
     for (uint32_t i = 0; i < b->n_distinct; i++) {
