@@ -48,10 +48,10 @@ tn_value tn__x_power(const tn__expansion *x, tn_value v, double exponent);
     ROW(lp_normalization, lp_norm, 1) ROW(lrn, lrn, 1)                                                                              \
     ROW(attention, attention, 1) ROW(rotary_embedding, rotary, 1)                                                                   \
     ROW(reduce_l1, reduce, 1) ROW(reduce_l2, reduce, 1) ROW(reduce_sum_square, reduce, 1) ROW(reduce_log_sum, reduce, 1)            \
-    ROW(reduce_log_sum_exp, reduce, 1)                                                                                              \
+    ROW(reduce_log_sum_exp, reduce, 1) ROW(arg_max, arg, 0) ROW(arg_min, arg, 0)                                                    \
     ROW(celu, activation, 1) ROW(selu, activation, 1) ROW(thresholded_relu, activation, 0) ROW(softsign, activation, 1)             \
     ROW(shrink, activation, 1) ROW(sign, activation, 0) ROW(is_nan, activation, 0) ROW(is_inf, is_inf, 0) ROW(mean, mean, 1)        \
-    ROW(split, split, 0) ROW(tile, tile, 0) ROW(pad, pad, 0) ROW(trilu, trilu, 0) ROW(dropout, dropout, 0)                          \
+    ROW(split, split, 0) ROW(gather, gather, 0) ROW(tile, tile, 0) ROW(pad, pad, 0) ROW(trilu, trilu, 0) ROW(dropout, dropout, 0)   \
     ROW(einsum, einsum, 1) ROW(matmul, matmul, 0) ROW(lp_pool, lp_pool, 1) ROW(pow, pow, 1)                                         \
     ROW(conv_transpose, conv_transpose, 0)                                                                                          \
     ROW(dynamic_quantize_linear, dynamic_quantize, 0) ROW(conv_integer, conv_integer, 0) ROW(qlinear_conv, conv_integer, 0)

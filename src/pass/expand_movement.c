@@ -1,4 +1,4 @@
-/* Movements as those that are one affine copy: split, tile, pad by what lies inside, trilu; dropout at inference. */
+/* Movements as those that are one affine copy: split, gather of places at equal distances, tile, pad by what lies inside, trilu; dropout at inference. */
 #include "pass/expand.h"
 
 enum { RANK_MOST = 8 }; /* axes of an affine copy */
@@ -18,6 +18,27 @@ bool tn__expand_split(const tn__expansion *x, tn_value *out) {
         out[k] = tn__x_slice(x, v, axis, from, from + n, 1);
         from += n;
     }
+    return true;
+}
+
+/* Constant places first, first + step, ... are a slice; one that does not exist stays a call, which reports it. */
+bool tn__expand_gather(const tn__expansion *x, tn_value *out) {
+    const tn__type *t = tn__x_type(x, 0), *to = tn__type_of(x->from, tn__out(x->n, 0));
+    const tn_tensor *places = tn__x_constant(x, 1);
+    int64_t axis = ((const tn__attrs_axis *)x->n->attrs)->axis, first = 0, step = 1, last = 0;
+    if (!movable(t) || !places || !places->elements) return false;
+    if (axis < 0) axis += t->rank;
+    for (int64_t i = 0; i < places->elements; i++) {
+        int64_t place = tn__load_i64(places->dtype, places->data, i);
+        if (place < 0) place += t->dims[axis];
+        if (place < 0 || place >= t->dims[axis]) return false;
+        if (i == 0) first = place;
+        if (i == 1) step = place - first;
+        if (i && (!step || place != first + i * step)) return false;
+        last = place;
+    }
+    int64_t end = step > 0 ? last + 1 : last ? last - 1 : INT64_MIN;
+    out[0] = tn__x_reshape(x, tn__x_slice(x, tn__x_in(x, 0), axis, first, end, step), to->rank, to->dims);
     return true;
 }
 
