@@ -1,5 +1,5 @@
-/* Layouts: which values lie blocked by channel. Convolutions and pools work on blocked values; what is between them stays blocked; a pointwise
- * convolution between row-major values is a product of row-major values. */
+/* Layouts: which values lie blocked by channel. Most convolutions and the pools work on blocked values; what is between them
+ * stays blocked. */
 #include "kernel/lower.h"
 #include "kernel/lower_integer.h"
 #include "kernel/lower_maps.h"
@@ -21,8 +21,9 @@ static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *want
     if (integer && integer->conv) return tn__lower_anchor_ok(l, n) ? l->w : 0;
     if (n->op == TN_OP_conv || tn__lower_is_pool(n->op)) {
         if (!tn__lower_anchor_ok(l, n)) return 0;
-        bool blocked = !l->layout || wanted[n->first_out] || l->values[tn__in(l->g, n, 0).id].block;
-        return !blocked && n->op == TN_OP_conv && tn__lower_pointwise_ok(l, n) ? 0 : l->w;
+        tn__lines_choice lines = n->op == TN_OP_conv && l->layout ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
+        bool plain = !wanted[n->first_out] && !l->values[tn__in(l->g, n, 0).id].block;
+        return lines == TN__LINES_ALWAYS || (lines == TN__LINES_BETWEEN_PLAIN && plain) ? 0 : l->w;
     }
     if (!l->layout) return 0;
     if (tn__lower_elementwise_ok(l->g, n)) {
@@ -64,7 +65,9 @@ static void find_wanted(const tn__lower *l, bool *wanted) {
         bool conv = n->op == TN_OP_conv || (integer && integer->conv);
         bool window = (conv || tn__lower_is_pool(n->op)) && tn__lower_anchor_ok(l, n);
         bool first_only = window || n->op == TN_OP_gather, passes = first_only || n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
-        if (window && !(n->op == TN_OP_conv && tn__lower_pointwise_ok(l, n))) wanted[tn__in(g, n, 0).id] = true;
+        tn__lines_choice lines = window && n->op == TN_OP_conv ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
+        if (lines == TN__LINES_ALWAYS) continue;
+        if (window && lines == TN__LINES_NEVER) wanted[tn__in(g, n, 0).id] = true;
         else if (passes && wanted[n->first_out])
             for (uint32_t i = 0; i < (first_only ? 1 : n->n_in); i++) wanted[tn__in(g, n, i).id] = true;
     }
@@ -75,7 +78,8 @@ tn_error *tn__lower_layouts(tn__lower *l) {
     bool *wanted = tn__alloc_zero(l->a, g->values.count);
     if (!wanted) return tn__error_oom();
     find_wanted(l, wanted);
-    for (size_t i = 0; i < g->nodes.count; i++) l->values[g->nodes.data[i].first_out].block = layout_of(l, &g->nodes.data[i], wanted);
+    for (size_t i = 0; i < g->nodes.count; i++)
+        l->values[g->nodes.data[i].first_out].block = layout_of(l, &g->nodes.data[i], wanted);
     tn__free(l->a, wanted, g->values.count);
     return NULL;
 }

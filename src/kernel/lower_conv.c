@@ -217,7 +217,7 @@ tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels)
 tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__attrs_conv *at = n->attrs;
-    if (!l->values[n->first_out].block) return tn__lower_conv_pointwise(l, root, n);
+    if (!l->values[n->first_out].block) return tn__lower_conv_lines(l, root, n);
     if (at->group != 1 && !is_depthwise(g, n)) return tn__lower_conv_group(l, root, n);
     tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1);
     const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));

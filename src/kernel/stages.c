@@ -1,11 +1,12 @@
-/* Multi-stage kernels: neighbouring kernels over the same rows become the stages of one launch, so that what one stage writes for a
- * block of rows is read by the next from the nearest cache (softmax, layer norm, attention).
+/* Multi-stage kernels: neighbouring kernels over the same rows become the stages of one launch, so that what one stage writes
+ * for a block of rows is read by the next from the nearest cache (softmax, layer norm, attention).
  *
  *   for o in lead x blocks of B rows, in parallel
  *     stage 0 over the rows of the block, ..., stage n - 1 over the rows of the block
  *
- * A kernel takes part when its outermost dims are the lead dims and the row dim m. It joins a group when what it reads of the group's
- * results lies, for every row, in that row: then the order of the stages within a block is all that their dependences ask for.
+ * A kernel takes part when its outermost dims are the lead dims and the row dim m. It joins a group when what it reads of the
+ * group's results lies, for every row, in that row: then the order of the stages within a block is all that their dependences
+ * ask for.
  * Every kernel computes what it did before, in another order: the results are the same bits. */
 #include "kernel/stages.h"
 
@@ -85,7 +86,7 @@ static access access_of(const tn__kernel *k, const tn__kmap *map, place p) {
             if (last && !first_of_m && last->stride == s * e) last->extent *= e, last->stride = s;
             else a.axes[a.n++] = (axis){e, s};
         } else if (tail && d == lane) {
-            /* the last vector has v_tail lanes; it may still end before the one in front of it does, when that one is further on */
+            /* the last vector has v_tail lanes; the one in front of it, if further on, may end behind it */
             int64_t whole = group >= 0 && k->extent[group] > 1 ? s * (k->lanes - 1) : 0, rest = s * (k->v_tail - 1);
             int64_t step = group >= 0 ? map->stride[group] : 0, end = rest;
             if (group >= 0 && whole - step > rest) end = whole - step;
@@ -223,7 +224,7 @@ static int32_t tile_rows(const tn__kernel *k, int64_t block) {
     return r;
 }
 
-/* Rows of a block: of the least modelled cost of the products in it; without one, what keeps a block's results in the first cache. */
+/* Rows of a block: of the least modelled cost of the products in it; without one, what keeps the results in the first cache. */
 static int64_t choose_block(const group *g) {
     int64_t m = g->rows.m, best = 0, row_bytes = 0;
     double best_cost = 1e300;
@@ -249,7 +250,8 @@ static int64_t choose_block(const group *g) {
             const tn__kernel *k = kernel_of(g->l, &g->stages[i]);
             if (!(k->flops > 0)) continue;
             int32_t r = tile_rows(k, b);
-            double steps = (double)(b / r) * tn__lower_step_cost(r, k->nv) + k->nv; /* the panel comes from the second level once a block */
+            /* the panel comes from the second level once a block */
+            double steps = (double)(b / r) * tn__lower_step_cost(r, k->nv) + k->nv;
             cost += k->flops * steps / ((double)b * k->nv);
         }
         cost *= (double)(tn__ceil_div(m, b) * b) / (double)m; /* rows of the last block */

@@ -1,5 +1,6 @@
 /* Convolutions of the cpu device against the reference: groups of any size, weights and bias made at run time, narrow inputs. */
 #include "device_check.h"
+#include "kernel/program.h"
 
 /* in [n, c, h, w], weights [o, c / group, kh, kw] */
 #define CONV(n, c, h, w, o, cg, kh, kw, bias, attrs)                                                                       \
@@ -46,6 +47,24 @@ static const device_check pointwise[] = {
                                "%4 = conv(%1, %2)\n%5 = conv(%4, %2)\n%6 = conv(%5, %3)\noutput \"y\" %6\noutput \"z\" %4\n", 6, 0, 0, 1e-5},
 };
 
+/* few output channels: vectors along lines, a copy with the padding in front */
+static const device_check lines[] = {
+    {"one channel, 3x3", CONV(2, 16, 9, 70, 1, 16, 3, 3, ", %3", "pads=[1,1,1,1]"), 6, 0, 0, 1e-5},
+    {"after a blocked value", AFTER(1, 24, 8, 65, 3, 24, 3, 5, "pads=[1,2,1,2]"), 6, 0, 0, 1e-5},
+    {"stride 2, odd taps", CONV(1, 8, 9, 150, 4, 8, 3, 5, "", "strides=[2,2], pads=[1,2,0,1]"), 2, 0, 0, 1e-5},
+    {"stride 3, one tap", CONV(1, 16, 5, 200, 2, 16, 1, 1, "", "strides=[1,3]"), 2, 0, 0, 1e-5},
+    {"dilation", CONV(1, 8, 9, 80, 5, 8, 3, 3, ", %3", "dilations=[2,3], pads=[2,3,2,3]"), 6, 0, 0, 1e-5},
+    {"one axis, long windows, stride 2", "input %1 \"x\" : f32[1,1,600]\ninput %2 \"w\" : f32[8,1,64]\n%3 = conv(%1, %2) {strides=[2]}\n"
+                                         "output \"y\" %3\n", 2, 0, 0, 1e-5},
+    {"three axes", "input %1 \"x\" : f32[1,4,3,4,70]\ninput %2 \"w\" : f32[2,4,2,3,3]\n%3 = conv(%1, %2) {pads=[0,1,1,1,1,1]}\n"
+                   "output \"y\" %3\n", 2, 0, 0, 1e-5},
+    {"weights at run time, f16", "input %1 \"x\" : f16[1,9,8,64]\ninput %2 \"w\" : f16[3,9,3,3]\n%3 = conv(%1, %2) {pads=[1,1,1,1]}\n"
+                                 "output \"y\" %3\n", 0, 0, 0, 8e-3},
+    {"a line of factors behind it", "input %1 \"x\" : f32[1,16,5,64]\ninput %2 \"w\" : f32[2,16,3,3]\ninput %3 \"f\" : f32[64]\n"
+                                    "%4 = conv(%1, %2) {pads=[1,1,1,1]}\n%5 = mul(%4, %3)\noutput \"y\" %5\n", 2, 0, 0, 1e-5},
+};
+
+static void conv_along_lines(void **s) { (void)s, check_all(lines, sizeof lines / sizeof *lines); }
 static void conv_of_pixels(void **s) { (void)s, check_all(pointwise, sizeof pointwise / sizeof *pointwise); }
 static void conv_in_groups(void **s) { (void)s, check_all(groups, sizeof groups / sizeof *groups); }
 static void conv_of_run_time_weights(void **s) { (void)s, check_all(run_time, sizeof run_time / sizeof *run_time); }
@@ -71,9 +90,30 @@ static void infinity_stays_in_its_group(void **s) {
     tn_graph_release(g);
 }
 
+/* One output channel takes lines, as many as a vector has do not. */
+static void lines_are_chosen(void **s) {
+    (void)s;
+    static const struct {
+        const char *text;
+        bool lines;
+    } cases[] = {{CONV(1, 16, 9, 70, 1, 16, 3, 3, "", "pads=[1,1,1,1]"), true}, {CONV(1, 16, 9, 70, 16, 16, 3, 3, "", "pads=[1,1,1,1]"), false},
+                 {CONV(1, 16, 9, 7, 1, 16, 3, 3, "", "pads=[1,1,1,1]"), false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        device_check c = {"lines", cases[i].text, 0, 0, 0, 0};
+        tn__lower_config config = {.lanes = 16, .registers = 32, .layout = true, .fuse = true};
+        tn__kprogram *p;
+        ok(tn__kprogram_create(context, check_graph(&c, NULL), &config, &p));
+        bool found = false;
+        for (size_t k = 0; k < p->kernels.count; k++) found |= strstr(p->kernels.data[k]->name, "lconv") != NULL;
+        assert_int_equal(found, cases[i].lines);
+        tn__kprogram_destroy(p);
+    }
+}
+
 int main(void) {
     ok(tn_context_create(NULL, &context));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(conv_of_pixels), cmocka_unit_test(conv_in_groups), cmocka_unit_test(conv_of_run_time_weights),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(conv_along_lines), cmocka_unit_test(conv_of_pixels),
+                                       cmocka_unit_test(lines_are_chosen), cmocka_unit_test(conv_in_groups), cmocka_unit_test(conv_of_run_time_weights),
                                        cmocka_unit_test(infinity_stays_in_its_group)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);
