@@ -44,6 +44,7 @@ static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *want
         return any ? l->w : 0;
     }
     if (n->op == TN_OP_gather) return tn__lower_gathers_blocked(l, n) ? l->w : 0;
+    if (l->values[tn__in(l->g, n, 0).id].block && tn__lower_maps_pixels(l, n)) return l->w;
     if (n->op == TN_OP_concat) {
         const tn__attrs_axis *a = n->attrs;
         if (a->axis != 1 && a->axis != 1 - t->rank) return 0;
@@ -64,7 +65,8 @@ static void find_wanted(const tn__lower *l, bool *wanted) {
         const tn__integer_op *integer = tn__integer_op_of(n->op);
         bool conv = n->op == TN_OP_conv || (integer && integer->conv);
         bool window = (conv || tn__lower_is_pool(n->op)) && tn__lower_anchor_ok(l, n);
-        bool first_only = window || n->op == TN_OP_gather, passes = first_only || n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
+        bool first_only = window || n->op == TN_OP_gather || tn__lower_maps_pixels(l, n);
+        bool passes = first_only || n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
         tn__lines_choice lines = window && n->op == TN_OP_conv ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
         if (lines == TN__LINES_ALWAYS) continue;
         if (window && lines == TN__LINES_NEVER) wanted[tn__in(g, n, 0).id] = true;

@@ -268,6 +268,7 @@ static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
     if (n->op == TN_OP_matmul || n->op == TN_OP_gemm) return tn__lower_matmul(l, root, n);
     if (tn__lower_is_pool(n->op)) return tn__lower_pool(l, root, n);
     if (tn__integer_op_of(n->op)) return tn__lower_integer(l, root, n);
+    if (n->op == TN_OP_resize) return tn__lower_interpolation(l, root, n);
     return tn__lower_reduce(l, root, n);
 }
 
@@ -288,6 +289,7 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
     TN__TRY(tn__lower_recurrent(l, at, &done));
     if (!done) TN__TRY(tn__lower_scatter(l, at, &done));
     if (!done) TN__TRY(tn__lower_gather(l, at, &done));
+    if (!done) TN__TRY(tn__lower_mapped(l, at, &done));
     if (!done) TN__TRY(tn__lower_move(l, at, &done));
     return done ? NULL : add_call(l, at);
 }

@@ -1,5 +1,6 @@
 /* Convolution and pooling on channel-blocked data. */
 #include "kernel/lower_integer.h"
+#include "kernel/lower_maps.h"
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
@@ -102,6 +103,7 @@ bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n) {
     case TN_OP_max_pool: case TN_OP_average_pool: case TN_OP_global_average_pool: case TN_OP_global_max_pool: return pool_ok(l, n);
     case TN_OP_matmul: case TN_OP_gemm: return matmul_ok(l, n);
     case TN_OP_conv_integer: case TN_OP_qlinear_conv: case TN_OP_matmul_integer: case TN_OP_qlinear_matmul: return tn__lower_integer_ok(l, n);
+    case TN_OP_resize: return tn__lower_interpolates(l, n);
     default: return reduce_ok(l, n);
     }
 }

@@ -16,4 +16,11 @@ tn_error *tn__lower_table(tn__build *b, const int64_t *values, int64_t n, int32_
 tn_error *tn__lower_gather(tn__lower *l, uint32_t node, bool *out_done);
 /* A gather of channels that keeps the blocked layout. */
 bool tn__lower_gathers_blocked(const tn__lower *l, const tn__node *n);
+/* Copies through a table per axis: nearest resize, pads that repeat the data, tile. *out_done false: not for kernels. */
+tn_error *tn__lower_mapped(tn__lower *l, uint32_t node, bool *out_done);
+/* A resize between pixels that kernels compute, an anchor of a group. */
+bool tn__lower_interpolates(const tn__lower *l, const tn__node *n);
+tn_error *tn__lower_interpolation(tn__lower *l, uint32_t root, const tn__node *n);
+/* A resize, pad or tile that leaves batch and channels alone, so that any layout will do. */
+bool tn__lower_maps_pixels(const tn__lower *l, const tn__node *n);
 #endif

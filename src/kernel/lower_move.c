@@ -150,13 +150,39 @@ bool tn__lower_move_map(const tn_graph *g, const tn__node *n, tn__kmap *out) {
     return true;
 }
 
+/* Between channels [n, block, block, c, h, w] (DCR) or [n, c, block, block, h, w] (CRD) and pixels [n, c, h, block, w, block]. */
+static tn_error *move_blocks(tn__lower *l, uint32_t at, const tn__node *n) {
+    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *out = &l->g->values.data[n->first_out].type;
+    const tn__attrs_depth_to_space *a = n->attrs;
+    bool to_space = n->op == TN_OP_depth_to_space, crd = to_space && a->mode && !strcmp(a->mode, "CRD");
+    const tn__type *depth = to_space ? x : out, *space = to_space ? out : x;
+    int64_t b = a->blocksize, c = space->dims[1], h = depth->dims[2], w = depth->dims[3], plane = h * w;
+    /* per dim n, c, h, block of h, w, block of w: strides in either form; the result is walked in its own order */
+    const int64_t extents[6] = {x->dims[0], c, h, b, w, b}, of_space[6] = {c * b * b * plane, b * b * plane, b * b * w, b * w, b, 1},
+                  of_depth[6] = {c * b * b * plane, crd ? b * b * plane : plane, w, crd ? b * plane : b * c * plane, 1, crd ? plane : c * plane};
+    static const int32_t by_space[6] = {0, 1, 2, 3, 4, 5}, by_depth[6] = {0, 3, 5, 1, 2, 4};
+    const int32_t *order = to_space ? by_space : by_depth;
+    int64_t dims[6];
+    tn__kmap in = {0}, to = {0};
+    uint32_t src, dst;
+    for (int32_t i = 0; i < 6; i++) {
+        dims[i] = extents[order[i]];
+        in.stride[i] = (to_space ? of_depth : of_space)[order[i]];
+        to.stride[i] = (to_space ? of_space : of_depth)[order[i]];
+    }
+    TN__TRY(tn__lower_get(l, tn__in(l->g, n, 0), 0, 0, &src));
+    TN__TRY(tn__lower_define(l, tn__out(n, 0), &dst));
+    return copy(l, at, out->dtype, src, dst, 6, dims, &in, &to, NULL, 0, 0);
+}
+
 tn_error *tn__lower_move(tn__lower *l, uint32_t at, bool *out_done) {
     const tn_graph *g = l->g;
     const tn__node *n = &g->nodes.data[at];
     const tn__type *out = &g->values.data[n->first_out].type;
     *out_done = false;
     switch (n->op) {
-    case TN_OP_concat: case TN_OP_transpose: case TN_OP_slice: case TN_OP_expand: case TN_OP_pad: break;
+    case TN_OP_concat: case TN_OP_transpose: case TN_OP_slice: case TN_OP_expand: case TN_OP_pad: case TN_OP_depth_to_space:
+    case TN_OP_space_to_depth: break;
     default: return NULL;
     }
     if (out->rank > 8 || tn__type_elements(out) == 0 || !tn__kernel_compute_dtype(out->dtype)) return NULL;
@@ -169,6 +195,10 @@ tn_error *tn__lower_move(tn__lower *l, uint32_t at, bool *out_done) {
     tn_value xv = tn__in(g, n, 0);
     const tn__type *x = tn__type_of(g, xv);
     if (tn__type_elements(x) == 0 || x->rank > 8) return NULL;
+    if (n->op == TN_OP_depth_to_space || n->op == TN_OP_space_to_depth) {
+        *out_done = true;
+        return move_blocks(l, at, n);
+    }
     tn__kmap in, to;
     tn__kguard guards[TN__K_GUARDS];
     int32_t n_guards = 0;

@@ -7,6 +7,14 @@ static const device_check moves[] = {
     {"transposed, narrow", "input %1 \"x\" : f32[40,3,5]\n%2 = transpose(%1) {perm=[2,1,0]}\noutput \"y\" %2\n", 0, 0, 0, 0},
     {"transposed, 64-bit", "input %1 \"x\" : i64[19,33]\n%2 = transpose(%1)\noutput \"y\" %2\n", 0, 0, 0, 0},
     {"transposed, 8-bit", "input %1 \"x\" : u8[19,33]\n%2 = transpose(%1)\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"depth to space", "input %1 \"x\" : f32[2,18,3,5]\n%2 = depth_to_space(%1) {blocksize=3}\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"depth to space, columns first", "input %1 \"x\" : f32[1,12,4,17]\n%2 = depth_to_space(%1) {blocksize=2, mode=\"CRD\"}\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"space to depth", "input %1 \"x\" : f32[2,3,8,34]\n%2 = space_to_depth(%1) {blocksize=2}\noutput \"y\" %2\n", 0, 0, 0, 0},
+    {"tiled", "input %1 \"x\" : f32[2,3,5]\n%2 = constant {value=i64[3] (2, 1, 7)}\n%3 = tile(%1, %2)\noutput \"y\" %3\n", 0, 0, 0, 0},
+    {"tiled integers", "input %1 \"x\" : i64[3,1]\n%2 = constant {value=i64[2] (1, 40)}\n%3 = tile(%1, %2)\noutput \"y\" %3\n", 0, 0, 0, 0},
+    {"padded by reflection", "input %1 \"x\" : f32[2,3,7,9]\n%2 = constant {value=i64[8] (0, 0, 2, 8, 0, 0, 3, 1)}\n%3 = pad(%1, %2) {mode=\"reflect\"}\noutput \"y\" %3\n", 0, 0, 0, 0},
+    {"padded by edges", "input %1 \"x\" : i32[3,9]\n%2 = constant {value=i64[4] (1, 20, 0, 3)}\n%3 = pad(%1, %2) {mode=\"edge\"}\noutput \"y\" %3\n", 0, 0, 0, 0},
+    {"padded round about", "input %1 \"x\" : u8[3,9]\n%2 = constant {value=i64[4] (4, 2, 0, 30)}\n%3 = pad(%1, %2) {mode=\"wrap\"}\noutput \"y\" %3\n", 0, 0, 0, 0},
     {"transposed and padded", "input %1 \"x\" : f32[17,40]\n%2 = transpose(%1)\n%3 = constant {value=i64[4] (1, 2, 3, 0)}\n%4 = pad(%2, %3)\noutput \"y\" %4\n", 0, 0, 0, 0},
 };
 
