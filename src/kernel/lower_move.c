@@ -72,6 +72,19 @@ static bool constant_list(const tn_graph *g, tn_value v, int64_t *out, int32_t m
     return true;
 }
 
+/* Lets the slot `part` lie in `whole`, so that who made it writes there: when it is a whole slot of the arena of exactly these bytes. What
+ * is a part already, or not ours (an input, a constant), is to be copied. */
+static bool place_part(tn__lower *l, uint32_t part, uint32_t whole, size_t offset, size_t bytes) {
+    enum { ALIGN = 64 };
+    tn__slot *s = &l->p->slots.data[part];
+    if (s->kind != TN__SLOT_ARENA || s->bytes != bytes || offset % ALIGN || part == whole) return false;
+    s->kind = TN__SLOT_PART;
+    s->index = whole;
+    s->offset = offset;
+    l->p->slots.data[whole].has_parts = true;
+    return true;
+}
+
 static tn_error *concat_blocked(tn__lower *l, uint32_t at, const tn__node *n) {
     const tn__type *out = &l->g->values.data[n->first_out].type;
     uint32_t dst, src;
@@ -83,8 +96,10 @@ static tn_error *concat_blocked(tn__lower *l, uint32_t at, const tn__node *n) {
         int64_t own = tn__ceil_div(t->dims[1], l->w), dims[2] = {out->dims[0], own * s};
         TN__TRY(tn__lower_get(l, tn__in(l->g, n, i), l->w, 1, &src));
         tn__kmap in = {0, {own * s, 1}}, to = {first * s, {blocks * s, 1}};
-        TN__TRY(copy(l, at, out->dtype, src, dst, 2, dims, &in, &to, NULL, 0, 0));
+        size_t offset = tn__dtype_bytes(out->dtype, first * s);
         first += own;
+        if (out->dims[0] == 1 && place_part(l, src, dst, offset, tn__lower_bytes(t, l->w))) continue;
+        TN__TRY(copy(l, at, out->dtype, src, dst, 2, dims, &in, &to, NULL, 0, 0));
     }
     return NULL;
 }
@@ -92,8 +107,9 @@ static tn_error *concat_blocked(tn__lower *l, uint32_t at, const tn__node *n) {
 static tn_error *concat_plain(tn__lower *l, uint32_t at, const tn__node *n, int32_t axis) {
     const tn__type *out = &l->g->values.data[n->first_out].type;
     uint32_t dst, src;
-    int64_t first = 0;
+    int64_t first = 0, outer = 1;
     tn__kmap to, in;
+    for (int32_t i = 0; i < axis; i++) outer *= out->dims[i];
     TN__TRY(tn__lower_define(l, tn__out(n, 0), &dst));
     for (uint32_t i = 0; i < n->n_in; i++) {
         const tn__type *t = tn__type_of(l->g, tn__in(l->g, n, i));
@@ -102,8 +118,9 @@ static tn_error *concat_plain(tn__lower *l, uint32_t at, const tn__node *n, int3
         row_major(&to, out->rank, out->dims);
         row_major(&in, t->rank, t->dims);
         to.offset = first * to.stride[axis];
-        TN__TRY(copy(l, at, out->dtype, src, dst, t->rank, t->dims, &in, &to, NULL, 0, 0));
         first += t->dims[axis];
+        if (outer == 1 && place_part(l, src, dst, tn__dtype_bytes(out->dtype, to.offset), tn__lower_bytes(t, 0))) continue;
+        TN__TRY(copy(l, at, out->dtype, src, dst, t->rank, t->dims, &in, &to, NULL, 0, 0));
     }
     return NULL;
 }

@@ -39,6 +39,26 @@ static int by_offset(const void *x, const void *y) {
     return (*a)->offset < (*b)->offset ? -1 : (*a)->offset > (*b)->offset;
 }
 
+uint32_t tn__slot_root(const tn__kprogram *p, uint32_t slot) {
+    while (p->slots.data[slot].kind == TN__SLOT_PART) slot = p->slots.data[slot].index;
+    return slot;
+}
+
+/* A part lives in its root from its definition on: the root is there as long as any of its parts. */
+static void resolve_parts(tn__kprogram *p) {
+    for (uint32_t i = 0; i < p->slots.count; i++) {
+        tn__slot *s = &p->slots.data[i];
+        if (s->kind != TN__SLOT_PART) continue;
+        size_t offset = s->offset;
+        for (uint32_t k = s->index; p->slots.data[k].kind == TN__SLOT_PART; k = p->slots.data[k].index) offset += p->slots.data[k].offset;
+        tn__slot *root = &p->slots.data[tn__slot_root(p, i)];
+        if (s->first >= 0 && (root->first < 0 || s->first < root->first)) root->first = s->first;
+        if (s->last > root->last) root->last = s->last;
+        s->index = (uint32_t)(root - p->slots.data);
+        s->offset = offset;
+    }
+}
+
 tn_error *tn__kprogram_plan(tn__kprogram *p) {
     const tn_allocator *a = &p->context->allocator;
     size_t n = 0, steps = p->steps.count;
@@ -48,6 +68,7 @@ tn_error *tn__kprogram_plan(tn__kprogram *p) {
     int64_t *live = tn__alloc_zero(a, (steps + 1) * sizeof *live);
     tn_error *e = todo && placed && overlap && live ? NULL : tn__error_oom();
     p->arena_bytes = p->arena_lower_bound = 0;
+    resolve_parts(p);
     for (uint32_t i = 0; !e && i < p->slots.count; i++) {
         tn__slot *s = &p->slots.data[i];
         if (s->kind != TN__SLOT_ARENA || s->first < 0) continue;

@@ -129,10 +129,11 @@ static void put_loop(tn__text *t, const tn__kprogram *p, const tn__loop *l) {
 }
 
 static void put_slot(tn__text *t, const tn__kprogram *p, uint32_t slot) {
-    static const char *const kinds[] = {"arena", "input", "output", "constant", "scratch"};
+    static const char *const kinds[] = {"arena", "input", "output", "constant", "scratch", "part"};
     const tn__slot *s = &p->slots.data[slot];
     tn__text_addf(t, "  %%%u %s", (unsigned)slot, kinds[s->kind]);
     if (s->kind == TN__SLOT_INPUT || s->kind == TN__SLOT_OUTPUT) tn__text_addf(t, " %u", (unsigned)s->index);
+    if (s->kind == TN__SLOT_PART) tn__text_addf(t, " of %%%u at %zu, launches %d to %d", (unsigned)s->index, s->offset, (int)s->first, (int)s->last);
     if (s->kind == TN__SLOT_ARENA) tn__text_addf(t, " at %zu, launches %d to %d", s->offset, (int)s->first, (int)s->last);
     tn__text_addf(t, ", %zu bytes\n", s->bytes);
 }

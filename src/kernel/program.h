@@ -5,17 +5,20 @@
 #include "kernel/kernel.h"
 #include "kernel/pack.h"
 
-/* SCRATCH: lives within one step of a launch; each thread has its own. */
-typedef enum tn__slot_kind { TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN__SLOT_CONSTANT, TN__SLOT_SCRATCH } tn__slot_kind;
+/* SCRATCH: lives within one step of a launch; each thread has its own. PART: a range of another slot. */
+typedef enum tn__slot_kind {
+    TN__SLOT_ARENA, TN__SLOT_INPUT, TN__SLOT_OUTPUT, TN__SLOT_CONSTANT, TN__SLOT_SCRATCH, TN__SLOT_PART
+} tn__slot_kind;
 
 typedef struct tn__slot {
     tn__slot_kind kind;
-    uint32_t index;      /* INPUT, OUTPUT */
+    bool has_parts;      /* some PART lies in it */
+    uint32_t index;      /* INPUT, OUTPUT; PART: the slot that it is a part of, itself a PART until tn__kprogram_plan */
     tn_tensor *constant; /* CONSTANT that is not packed: retained */
     void *data;          /* CONSTANT; of a packed one once the program is packed */
     size_t bytes;
     int32_t first, last; /* steps of definition and last use; ARENA */
-    size_t offset;       /* ARENA, by tn__kprogram_plan */
+    size_t offset;       /* ARENA, by tn__kprogram_plan; PART: in the other slot */
 } tn__slot;
 
 typedef enum tn__step_kind { TN__STEP_KERNEL, TN__STEP_CALL, TN__STEP_COPY, TN__STEP_LOOP, TN__STEP_CHECK } tn__step_kind;
@@ -110,6 +113,8 @@ typedef struct tn__lower_config {
 /* Takes `graph` over (also on failure). */
 tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_config *config, tn__kprogram **out);
 void tn__kprogram_destroy(tn__kprogram *p);
+/* The slot whose memory `slot` lies in. */
+uint32_t tn__slot_root(const tn__kprogram *p, uint32_t slot);
 /* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
 tn_error *tn__kprogram_plan(tn__kprogram *p);
 /* The program as text for people: launches with their loop nests, slots. Free with tn__strfree. */

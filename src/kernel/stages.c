@@ -170,6 +170,17 @@ static int64_t fixed_bytes(const tn__kernel *k, place p) {
     return bytes;
 }
 
+/* One writes what the other touches under another name: parts of one slot. */
+static bool shares_memory(const tn__lower *l, const tn__stage *a, const tn__stage *b) {
+    for (int turn = 0; turn < 2; turn++) {
+        const tn__stage *from = turn ? b : a, *to = turn ? a : b;
+        uint32_t written = from->slots[kernel_of(l, from)->out_buffer], root = tn__slot_root(l->p, written);
+        for (uint32_t i = 0; i < to->n_slots; i++)
+            if (to->slots[i] != written && tn__slot_root(l->p, to->slots[i]) == root) return true;
+    }
+    return false;
+}
+
 /* May stage `s` follow the group's stages when all walk the rows `r`? */
 static bool fits(const group *g, rows r, const tn__stage *s) {
     place ps, pa;
@@ -180,6 +191,7 @@ static bool fits(const group *g, rows r, const tn__stage *s) {
     for (int32_t i = 0; i < g->n; i++) {
         const tn__stage *a = &g->stages[i];
         if (!find_place(kernel_of(g->l, a), r, &pa) || touches(a, s->slots[k->out_buffer])) return false;
+        if (shares_memory(g->l, a, s)) return false;
         if (!reads_own_rows(g, a, pa, s, ps, &reads)) return false;
     }
     return reads;
@@ -288,7 +300,8 @@ static void schedule_stage(tn__kernel *k, rows r, int64_t block, int32_t lanes) 
 static bool is_internal(const group *g, uint32_t slot, const uint32_t *uses) {
     uint32_t own = 0;
     for (int32_t i = 0; i < g->n; i++) own += touches(&g->stages[i], slot);
-    return g->l->p->slots.data[slot].kind == TN__SLOT_ARENA && own == uses[slot];
+    const tn__slot *s = &g->l->p->slots.data[slot];
+    return s->kind == TN__SLOT_ARENA && !s->has_parts && own == uses[slot];
 }
 
 /* What one step of the launch needs of a value: every access of the group to it, which all walk the rows alike. */

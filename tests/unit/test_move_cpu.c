@@ -18,11 +18,26 @@ static const device_check moves[] = {
     {"transposed and padded", "input %1 \"x\" : f32[17,40]\n%2 = transpose(%1)\n%3 = constant {value=i64[4] (1, 2, 3, 0)}\n%4 = pad(%2, %3)\noutput \"y\" %4\n", 0, 0, 0, 0},
 };
 
+/* Parts that kernels make are written where the whole lies. */
+#define HEAD(n) "input %1 \"x\" : f32[" n ",3,5,6]\ninput %2 \"w\" : f32[32,3,3,3]\n%3 = conv(%1, %2)\n%4 = tanh(%3)\n%5 = relu(%3)\n"
+static const device_check concats[] = {
+    {"channels", HEAD("1") "%6 = concat(%4, %5) {axis=1}\n%7 = relu(%6)\noutput \"y\" %7\n", 2, 0, 0, 1e-5},
+    {"channels, batch of two", HEAD("2") "%6 = concat(%4, %5) {axis=1}\n%7 = relu(%6)\noutput \"y\" %7\n", 2, 0, 0, 1e-5},
+    {"the whole is a result", HEAD("1") "%6 = concat(%4, %5) {axis=1}\noutput \"y\" %6\noutput \"part\" %4\n", 2, 0, 0, 1e-5},
+    {"a part twice", HEAD("1") "%6 = concat(%4, %5, %4) {axis=1}\n%7 = concat(%5, %6) {axis=1}\noutput \"y\" %7\noutput \"z\" %6\n", 2, 0, 0, 1e-5},
+    {"grown, as in DenseNet", HEAD("1") "input %6 \"v\" : f32[16,64,1,1]\ninput %7 \"u\" : f32[16,80,1,1]\n%8 = concat(%4, %5) {axis=1}\n%9 = conv(%8, %6)\n"
+     "%10 = concat(%8, %9) {axis=1}\n%11 = relu(%10)\n%12 = conv(%11, %7)\n%13 = concat(%10, %12) {axis=1}\n%14 = tanh(%13)\noutput \"y\" %14\n", 14, 0, 0, 1e-5},
+    {"rows", "input %1 \"x\" : f32[4,16]\n%2 = tanh(%1)\n%3 = relu(%2)\n%4 = concat(%3, %1, %2) {axis=0}\n%5 = neg(%4)\noutput \"y\" %4\noutput \"z\" %5\noutput \"p\" %3\n", 0, 0, 0, 1e-5},
+    {"rows of odd sizes", "input %1 \"x\" : f32[3,7]\n%2 = tanh(%1)\n%3 = exp(%2)\n%4 = concat(%3, %2) {axis=0}\n%5 = neg(%4)\noutput \"y\" %5\n", 0, 0, 0, 1e-5},
+};
+
+static void concatenated(void **s) { (void)s, check_all(concats, sizeof concats / sizeof *concats); }
+
 static void moved_elements(void **s) { (void)s, check_all(moves, sizeof moves / sizeof *moves); }
 
 int main(void) {
     ok(tn_context_create(NULL, &context));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moved_elements)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moved_elements), cmocka_unit_test(concatenated)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);
     return failed;

@@ -188,6 +188,10 @@ static tn_error *cpu_run(const tn__artefact *artefact, tn_tensor *const *in, tn_
         if (s->kind == TN__SLOT_INPUT) w->addresses[i] = in[s->index]->data;
         if (s->kind == TN__SLOT_OUTPUT) w->addresses[i] = out[s->index]->data;
     }
+    for (size_t i = 0; i < c->program->slots.count; i++) {
+        const tn__slot *s = &c->program->slots.data[i];
+        if (s->kind == TN__SLOT_PART) w->addresses[i] = (char *)w->addresses[s->index] + s->offset;
+    }
     tn_error *e = run_steps(c, w);
     workspace_give(c, w);
     return e;
