@@ -137,6 +137,30 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
     return NULL;
 }
 
+tn_error *tn__lower_get_wide(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot, tn_dtype *out_dtype) {
+    const tn__type *t = tn__type_of(l->g, v);
+    uint32_t *wide = &l->values[v.id].wide[block != 0], slots[2];
+    *out_dtype = t->dtype;
+    TN__TRY(tn__lower_get(l, v, block, axis, out_slot));
+    if (tn__kernel_copy_dtype(t->dtype) == t->dtype || tn__constant_peek(l->g, v)) return NULL;
+    *out_dtype = TN_DTYPE_f32;
+    if (*wide == TN__NO_SLOT) {
+        size_t bytes = tn__lower_bytes(t, block);
+        slots[0] = *out_slot;
+        slots[1] = tn__lower_slot(l, TN__SLOT_ARENA, 2 * bytes);
+        if (slots[1] == TN__NO_SLOT) return tn__error_oom();
+        tn__kmap map = {0, {1}};
+        tn__kernel *k = reorder_kernel(l, "widen", t->dtype, 1, (int64_t[]){(int64_t)(bytes / 2)}, &map, &map);
+        if (!k) return tn__error_oom();
+        k->buffer_dtype[0] = t->dtype;
+        k->buffer_dtype[1] = k->exprs[k->epilogue].dtype = TN_DTYPE_f32;
+        TN__TRY(tn__lower_launch_elementwise(l, k, slots, TN__NO_NODE));
+        *wide = slots[1];
+    }
+    *out_slot = *wide;
+    return NULL;
+}
+
 /* ---- steps --------------------------------------------------------------------------------------------------- */
 
 tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node) {
@@ -315,7 +339,7 @@ static tn_error *lower_outputs(tn__lower *l) {
 
 static tn_error *lower_graph(tn__lower *l, tn__arena *scratch) {
     const tn_graph *g = l->g;
-    for (size_t i = 0; i < g->values.count; i++) l->values[i].plain = l->values[i].blocked = TN__NO_SLOT;
+    for (size_t i = 0; i < g->values.count; i++) l->values[i].plain = l->values[i].blocked = l->values[i].wide[0] = l->values[i].wide[1] = TN__NO_SLOT;
     for (size_t i = 0; i < g->nodes.count; i++) l->anchor[i] = TN__NO_NODE;
     for (uint32_t i = 0; i < g->inputs.count; i++) {
         tn_value v = g->inputs.data[i].value;

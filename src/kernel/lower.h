@@ -7,6 +7,7 @@
 typedef struct tn__lower_value {
     int32_t block;     /* 0 row-major */
     uint32_t plain, blocked; /* slots of either form; TN__NO_SLOT */
+    uint32_t wide[2];        /* the same as f32, of a value of f16 or bf16: plain, blocked */
 } tn__lower_value;
 #define TN__NO_SLOT UINT32_MAX
 
@@ -48,6 +49,9 @@ typedef struct tn__build {
 uint32_t tn__lower_slot(tn__lower *l, tn__slot_kind kind, size_t bytes); /* TN__NO_SLOT when out of memory */
 /* The slot of v in the wanted layout (block 0, or w on `axis` of its own shape): adds a reorder kernel or packs a constant where it is in the other one. */
 tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot);
+/* The same for a value that the hot loop of a product reads element by element: f16 and bf16 are widened once, outside it. *out_dtype is
+ * what the slot holds. */
+tn_error *tn__lower_get_wide(tn__lower *l, tn_value v, int32_t block, int32_t axis, uint32_t *out_slot, tn_dtype *out_dtype);
 /* Gives v its slot in its own layout (made if needed). */
 /* A slot of a constant tensor (retained). */
 tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot);

@@ -255,7 +255,8 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     if ((tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
 
     uint32_t slot;
-    tn_error *e = tn__lower_get(l, xv, in_block, 1, &slot);
+    tn_dtype in_dtype = x->dtype;
+    tn_error *e = depthwise ? tn__lower_get(l, xv, in_block, 1, &slot) : tn__lower_get_wide(l, xv, in_block, 1, &slot, &in_dtype);
     tn__kmap map = {0};
     int64_t pixel = in_block ? in_block : 1;
     map.stride[d_n] = (depthwise ? ocb : icb) * spatial_in * pixel;
@@ -263,7 +264,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     else map.stride[d_icb] = spatial_in * pixel;
     if (d_ici >= 0) map.stride[d_ici] = 1;
     tn__window_add(&b, &w, dims, taps, pixel, &map);
-    int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
+    int32_t in = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, in_dtype), &map);
 
     if (in >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, in, &w, dims[last], taps[last], 0);
     tn__kmap wm = {0};

@@ -148,11 +148,12 @@ tn_error *tn__lower_conv_group(tn__lower *l, uint32_t root, const tn__node *n) {
     wm.stride[d_j] = l->w, wm.stride[d_lane] = 1;
     uint32_t slot = TN__NO_SLOT;
     int32_t index = -1, packed = -1;
-    tn_error *e = tn__lower_get(l, xv, block, 1, &slot);
+    tn_dtype in_dtype = x->dtype;
+    tn_error *e = tn__lower_get_wide(l, xv, block, 1, &slot, &in_dtype);
     if (!e) e = channel_index(&b, &s, &by_tile, &by_lane, d_r, block, pixels_in, &index);
     if (!e) e = pack(&b, &s, weights, taps_all, &packed);
     if (!e) {
-        int32_t in = tn__kx_load_at(k, tn__build_buffer(&b, slot, x->dtype), &map, index), weight = tn__kx_load(k, packed, &wm);
+        int32_t in = tn__kx_load_at(k, tn__build_buffer(&b, slot, in_dtype), &map, index), weight = tn__kx_load(k, packed, &wm);
         if (tn__window_wants_guard(&w)) tn__window_add_guard(k, in, &w, dims[last], taps[last], 0);
         k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, in, weight, -1);
         k->reduce = TN__KX_ADD;

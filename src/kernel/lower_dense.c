@@ -135,8 +135,9 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     am_map.stride[d_m] = am;
     am_map.stride[d_k] = ak;
     uint32_t slot;
-    tn_error *e = tn__lower_get(l, av, 0, 0, &slot);
-    int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, a->dtype), &am_map), right = -1;
+    tn_dtype dtype = a->dtype;
+    tn_error *e = tn__lower_get_wide(l, av, 0, 0, &slot, &dtype);
+    int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &am_map), right = -1;
     if (!e && tn__lower_splat(g, bv, &splat)) right = tn__kx_const(k, TN_DTYPE_f32, splat); /* columns beyond n are not stored */
     else if (!e && pack) {
         int32_t wide = interleave ? nv : 1;
