@@ -230,8 +230,41 @@ static void emit_turned(emitter *e) {
     }
 }
 
+/* The few rows of the tile alternate in the result: element l * rows + i is lane l of row i. */
+static bool stores_woven(const emitter *e) {
+    const tn__kernel *k = e->k;
+    return !k->n_stores && k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->extent[k->m] &&
+           e->rows > 1 && e->rows <= TN__K_WOVEN && !(e->rows & (e->rows - 1)) && k->out_map.stride[k->m] == 1 &&
+           k->out_map.stride[e->lane] == e->rows && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
+}
+
+/* Pairs are woven into vectors twice as long until one is left. */
+static void emit_woven(emitter *e) {
+    const tn__kernel *k = e->k;
+    LLVMValueRef v[TN__K_WOVEN], mask[MAX_MR * TN__K_WOVEN];
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context);
+    tn_dtype d = k->buffer_dtype[k->out_buffer];
+    int32_t n = k->lanes;
+    for (int32_t i = 0; i < e->rows; i++) v[i] = tn__emit_to_memory(e, d, tn__emit_splat(e, tn__emit_expr(e, k->epilogue, i, 0)));
+    for (int32_t half = e->rows / 2; half >= 1; half /= 2, n *= 2) {
+        for (int32_t l = 0; l < n; l++) {
+            mask[2 * l] = LLVMConstInt(i32, (unsigned)l, false);
+            mask[2 * l + 1] = LLVMConstInt(i32, (unsigned)(n + l), false);
+        }
+        for (int32_t i = 0; i < half; i++)
+            v[i] = LLVMBuildShuffleVector(e->b, v[i], v[i + half], LLVMConstVector(mask, 2 * (unsigned)n), "");
+    }
+    LLVMValueRef at = tn__emit_pointer(e, k->out_buffer, tn__emit_offset(e, &k->out_map, 0, 0));
+    LLVMSetAlignment(LLVMBuildStore(e->b, v[0], at), tn_dtype_bits(d) / 8);
+}
+
 static void emit_tile(emitter *e) {
     const tn__kernel *k = e->k;
+    if (stores_woven(e)) {
+        tn__emit_clear_cache(e);
+        emit_woven(e);
+        return;
+    }
     if (stores_turned(e)) {
         tn__emit_clear_cache(e);
         emit_turned(e);

@@ -15,7 +15,7 @@
 #define TN_KERNEL_KERNEL_H
 #include "op/op.h"
 
-enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3, TN__K_STORES = 2 };
+enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3, TN__K_WOVEN = 8, TN__K_STORES = 2 };
 
 /* Element offset = offset + sum stride[d] * index[d]. */
 typedef struct tn__kmap {

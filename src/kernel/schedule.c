@@ -125,6 +125,19 @@ static int32_t turned_dim(const tn__kernel *k, int32_t lanes) {
     return -1;
 }
 
+/* A last dim of 2, 4 or 8 steps under one that loads walk by ones: vectors along that one, woven together when they are stored. */
+static bool can_weave(const tn__kernel *k, int32_t lanes) {
+    int32_t last = k->n_spatial - 1;
+    int64_t n = k->extent[last];
+    if (last < 1 || n < 2 || n > TN__K_WOVEN || n & (n - 1) || k->n_stores || k->buffer_dtype[k->out_buffer] == TN_DTYPE_bool) return false;
+    if (k->extent[last - 1] < lanes || k->out_map.stride[last] != 1 || k->out_map.stride[last - 1] != n) return false;
+    for (int32_t i = 0; i < k->n_exprs; i++) {
+        const tn__kexpr *x = &k->exprs[i];
+        if (x->op == TN__KX_LOAD && (x->arg[0] >= 0 || (x->map.stride[last - 1] != 0 && x->map.stride[last - 1] != 1))) return false;
+    }
+    return true;
+}
+
 void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
     tail->n_dims = 0;
     tn__schedule_merge(k);
@@ -145,6 +158,16 @@ void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
         return;
     }
     k->lanes = lanes;
+    if (can_weave(k, lanes)) {
+        int64_t whole = k->extent[last - 1] / lanes * lanes;
+        if (k->extent[last - 1] > whole) cut(k, tail, last - 1, whole), tail->lanes = 0;
+        tn__schedule_split(k, last - 1, lanes);
+        k->v = last;
+        k->m = last + 1;
+        k->mr = (int32_t)n;
+        k->m_chunk = 1;
+        return;
+    }
     if (n > main_part && main_part) cut(k, tail, last, main_part);
     if (main_part) {
         tn__schedule_split(k, last, lanes);
