@@ -23,7 +23,7 @@ typedef struct tn__lower {
     tn__kprogram *p;
     const tn_graph *g;
     int32_t w, registers;
-    bool layout, fuse, stages;
+    bool layout, fuse, stages, in_place;
     tn__lower_value *values; /* by value id */
     tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */
@@ -91,6 +91,8 @@ tn_error *tn__build_epilogue(tn__build *b);
 
 /* Gives the program's launches their final form: schedules of elementwise kernels, grids, lifetimes of slots. After the walk. */
 tn_error *tn__lower_schedule(tn__lower *l);
+/* Lets results take over operands that end with them (in_place.c). Lifetimes must be known; they are kept so. */
+void tn__lower_in_place(tn__kprogram *p);
 
 /* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
 double tn__lower_step_cost(int64_t rows, int32_t nv);

@@ -107,7 +107,7 @@ typedef struct tn__kprogram {
 
 typedef struct tn__lower_config {
     int32_t lanes, registers;
-    bool layout, fuse, stages; /* passes of these names */
+    bool layout, fuse, stages, in_place; /* passes of these names */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */

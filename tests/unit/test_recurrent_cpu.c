@@ -304,7 +304,7 @@ static void failing_allocations(void **unused) {
     ok(tn_context_create(&options, &context));
     model m = make(&c);
     const long before = f.live_bytes;
-    const tn__lower_config lower = {16, 32, true, true, true};
+    const tn__lower_config lower = {.lanes = 16, .registers = 32, .layout = true, .fuse = true, .stages = true};
     for (bool done = false; !done;) {
         tn_graph *own;
         tn__kprogram *p;

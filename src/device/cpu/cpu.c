@@ -219,8 +219,13 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (config->threads > 1) TN__TRY(tn__pool_create(&c->context->allocator, config->threads, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));
-    tn__lower_config lower = {target.lanes, target.registers, !tn__pass_is_off(config->disabled_passes, "layout"),
-                              !tn__pass_is_off(config->disabled_passes, "fuse"), !tn__pass_is_off(config->disabled_passes, "stages")};
+    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers};
+#define TN_PASS(name, kind, help) TN__PASS_##kind(name)
+#define TN__PASS_GRAPH(name)
+#define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
+#include "pass/passes.def"
+#undef TN__PASS_GRAPH
+#undef TN__PASS_LOWER
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
     if (config->profile) {
         c->times = tn__alloc_zero(&c->context->allocator, (c->program->steps.count + 1) * sizeof *c->times);
