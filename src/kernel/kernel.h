@@ -112,7 +112,7 @@ static inline bool tn__kernel_as_f32(tn_dtype d) { return tn__kernel_compute_dty
 static inline tn_dtype tn__kernel_copy_dtype(tn_dtype d) { return d == TN_DTYPE_f16 || d == TN_DTYPE_bf16 ? TN_DTYPE_u16 : d; }
 /* Sets grid and work from the dims and the schedule. */
 void tn__kernel_finish(tn__kernel *k);
-/* Scalar steps that are a few microseconds: less is not worth waking a thread. */
-enum { TN__WORK_A_THREAD = 20000 };
+/* Scalar steps that are a few microseconds: less is not worth waking a thread (measured, decision 0005). */
+enum { TN__WORK_A_THREAD = 60000 };
 static inline int64_t tn__ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 #endif
