@@ -114,5 +114,11 @@ static inline tn_dtype tn__kernel_copy_dtype(tn_dtype d) { return d == TN_DTYPE_
 void tn__kernel_finish(tn__kernel *k);
 /* Scalar steps that are a few microseconds: less is not worth waking a thread (measured, decision 0005). */
 enum { TN__WORK_A_THREAD = 60000 };
+/* Lanes of vectors along n elements: all of them, or for fewer elements the next power of two (masked lanes are not free). */
+static inline int32_t tn__lanes_along(int64_t n, int32_t lanes) {
+    int32_t w = lanes < 2 ? lanes : 2;
+    while (w < lanes && w < n) w *= 2;
+    return w;
+}
 static inline int64_t tn__ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 #endif

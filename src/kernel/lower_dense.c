@@ -177,6 +177,13 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     return tn__lower_launch(l, k, b.slots, root);
 }
 
+/* Elements that lie side by side along the last axes, all reduced or all kept. */
+static int64_t last_run(const tn__type *x, const bool *reduced) {
+    int64_t n = 1;
+    for (int32_t i = x->rank - 1; i >= 0 && reduced[i] == reduced[x->rank - 1] && (reduced[i] || i == x->rank - 1); i--) n *= x->dims[i];
+    return n;
+}
+
 tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__attrs_reduce *at = n->attrs;
@@ -197,7 +204,7 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__build b;
     begin(&b, l, k, root, out);
     tn__kmap map = {0};
-    int64_t strides[TN_MAX_RANK], w = l->w, count = 1;
+    int64_t strides[TN_MAX_RANK], w = tn__lanes_along(last_run(x, reduced), l->w), count = 1;
     tn__strides(x->rank, x->dims, strides);
     int32_t out_axis = 0, kept_last = -1;
     for (int32_t i = 0; i < x->rank; i++) { /* kept axes */
@@ -246,7 +253,7 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
         b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (double)count), -1);
     if (!e) e = tn__build_epilogue(&b);
     if (e) return tn__free(l->a, k, sizeof *k), e;
-    k->lanes = l->w;
+    k->lanes = (int32_t)w;
     if (kept_last >= 0 && k->extent[kept_last] > 1) {
         k->m = kept_last;
         k->mr = (int32_t)(k->extent[kept_last] < 4 ? k->extent[kept_last] : 4);

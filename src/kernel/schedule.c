@@ -89,6 +89,7 @@ void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by) {
 void tn__schedule_vectors(tn__kernel *k, int32_t lanes, int32_t most_nv) {
     int32_t last = k->n_spatial - 1;
     int64_t n = k->extent[last];
+    lanes = tn__lanes_along(n, lanes);
     k->extent[last] = tn__ceil_div(n, lanes) * lanes; /* the lanes behind the end are masked */
     tn__schedule_split(k, last, lanes);
     k->lanes = lanes;
@@ -181,8 +182,8 @@ void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
     tn__kernel *rest = main_part ? tail : k;
     if (rest->n_dims) {
         rest->v = last;
-        rest->v_tail = (int32_t)rest->extent[last];
-        rest->lanes = lanes;
+        rest->lanes = tn__lanes_along(rest->extent[last], lanes);
+        rest->v_tail = (int32_t)(rest->extent[last] % rest->lanes);
         rest->j = -1;
         rest->m = last > 0 ? last - 1 : -1;
         rest->mr = last > 0 ? (int32_t)(rest->extent[last - 1] < 4 ? rest->extent[last - 1] : 4) : 1;
