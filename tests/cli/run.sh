@@ -80,6 +80,7 @@ want 0 '"arena_lower_bound"' show --json "$work/g.tn" --after fuse --dim N=4
 want 0 'largest live set' show "$work/g.tn" --after fuse --dim N=4
 want 2 "as text or JSON only" show --format svg "$work/g.tn" --after fuse --dim N=4
 want 2 "prints text only" show --json "$work/g.tn" --kernel 0 --dim N=4
+want 1 "no dimension 'M'; there are N" show "$work/g.tn" --after expand --dim M=3
 want 1 "wants a size for 'N'" show "$work/g.tn" --after expand
 want 0 'neg' show "$work/g.tn" --after expand --dim N=3
 want 0 'launch 0: ' show "$work/g.tn" --after stages --dim N=3

@@ -58,14 +58,36 @@ static bool dim_exists(const tn_graph *g, const char *name, size_t length) {
     return false;
 }
 
+/* " N, H, W": the symbols of the inputs, each once; cut where `bytes` ends. */
+static void list_dims(const tn_graph *g, char *out, size_t bytes) {
+    size_t at = 0;
+    *out = 0;
+    for (uint32_t i = 0; i < tn_graph_get_input_count(g); i++) {
+        const int64_t *dims;
+        int32_t rank = tn_graph_get_shape(g, tn_graph_get_input(g, i), &dims);
+        for (int32_t k = 0; k < rank; k++) {
+            const char *name = tn_graph_get_symbol_name(g, dims[k]);
+            char item[80];
+            if (!name || snprintf(item, sizeof item, "%s %s", at ? "," : "", name) >= (int)sizeof item) continue;
+            const char *seen = strstr(out, name);
+            size_t length = strlen(name);
+            if ((seen && (seen[length] == ',' || !seen[length]) && seen[-1] == ' ') || at + strlen(item) >= bytes) continue;
+            memcpy(out + at, item, strlen(item) + 1);
+            at += strlen(item);
+        }
+    }
+}
+
 static tn_error *check_dim_option(tn_context *c, const tn_graph *g, const char *text) {
     int64_t ignored;
     const char *equals = strrchr(text, '=');
     if (!equals || !cli_parse_count(equals + 1, &ignored))
         return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "--dim wants NAME=N, found '%s'", text);
-    if (!dim_exists(g, text, (size_t)(equals - text)))
-        return TN__FAIL(&c->allocator, NOT_FOUND, "the model's inputs have no dimension '%.*s'", (int)(equals - text), text);
-    return NULL;
+    if (dim_exists(g, text, (size_t)(equals - text))) return NULL;
+    char names[200];
+    list_dims(g, names, sizeof names);
+    return TN__FAIL(&c->allocator, NOT_FOUND, "the model's inputs have no dimension '%.*s'; %s%s", (int)(equals - text), text,
+                    *names ? "there are" : "all are sizes", names);
 }
 
 /* Value of --dim `name`=N; false when it is not given. */
