@@ -9,7 +9,7 @@
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 
-enum { LEAST_VECTORS = 4 };
+enum { LEAST_VECTORS = 4, FEW_ROWS = 8 };
 /* What a lane costs that is copied, and one whose layout changes, in multiply-adds. */
 static const double copy_cost = 6, reorder_cost = 6;
 
@@ -139,26 +139,32 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__kmap in = {0}, weight = {0};
     in.stride[d_j] = w, in.stride[d_lane] = 1;
     in.stride[d_step] = s.phases > 1 ? 1 : s.w.dilation[last];
-    int64_t stride = s.copied ? s.padded[last] : s.w.in[last], row = s.oc;
-    if (d_phase >= 0) in.stride[d_phase] = stride, stride *= s.phases, weight.stride[d_phase] = row, row *= s.phases;
-    weight.stride[d_m] = 1, weight.stride[d_step] = row;
-    row *= s.steps;
+    int64_t stride = s.copied ? s.padded[last] : s.w.in[last];
+    if (d_phase >= 0) in.stride[d_phase] = stride, stride *= s.phases;
     for (int32_t i = last - 1; i >= 0; i--) {
         in.stride[d_outer[i]] = stride * s.w.stride[i], in.stride[t_outer[i]] = stride * s.w.dilation[i];
         stride *= s.copied ? s.padded[i] : s.w.in[i];
-        weight.stride[t_outer[i]] = row, row *= s.w.kernel[i];
     }
     in.stride[d_ic] = stride, in.stride[d_n] = stride * s.ic;
+
+    /* weights as they are, a line of taps for each output channel; or a row of channels for each tap, where taps are in another order,
+     * have to be widened, or would lie 4 KiB apart, in the same sets of the first cache */
+    int64_t last_taps = s.w.kernel[last], filter = s.ic * outer_taps * last_taps;
+    bool as_is = s.phases == 1 && tn__type_of(g, kv)->dtype == TN_DTYPE_f32 && (filter % 1024 || s.oc <= FEW_ROWS);
+    int64_t tap = as_is ? 1 : s.oc, row = tap;
+    weight.stride[d_m] = as_is ? filter : 1;
+    if (d_phase >= 0) weight.stride[d_phase] = row, row *= s.phases;
+    weight.stride[d_step] = row, row *= s.steps;
+    for (int32_t i = last - 1; i >= 0; i--) weight.stride[t_outer[i]] = row, row *= s.w.kernel[i];
     weight.stride[d_ic] = row;
 
     tn_dtype in_dtype = s.copied ? TN_DTYPE_f32 : x->dtype;
     int32_t right = tn__kx_load(k, tn__build_buffer(&b, slot, in_dtype), &in), left = -1;
-    int64_t last_taps = s.w.kernel[last];
     tn__pack pack = {.n_axes = 4, .n_dims = 5, .widen = true,
                      .axes = {{s.oc, s.ic * outer_taps * last_taps}, {s.ic, outer_taps * last_taps}, {outer_taps, last_taps},
                               {last_taps, 1}},
                      .dims = {{1, s.ic, 1}, {2, outer_taps, 1}, {3, s.steps, s.phases}, {3, s.phases, 1}, {0, s.oc, 1}}};
-    tn_error *e = tn__pack_value(l, kv, &pack, &slot);
+    tn_error *e = as_is ? tn__lower_get(l, kv, 0, 0, &slot) : tn__pack_value(l, kv, &pack, &slot);
     if (!e) left = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &weight);
     k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
     k->reduce = TN__KX_ADD;
