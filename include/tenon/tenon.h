@@ -5,4 +5,5 @@
 #include "tenon/exec.h"
 #include "tenon/graph.h"
 #include "tenon/onnx.h"
+#include "tenon/partition.h"
 #endif

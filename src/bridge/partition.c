@@ -1,0 +1,419 @@
+/* Partition of a framework's graph, in O(nodes + edges):
+ *
+ *   read      a snapshot through the callbacks, and a hash of it; the hash is made again at the end
+ *   mark      what is supported and not disabled
+ *   assign    along a topological order a node gets the level max over its producers p of level(p), plus one where the edge must
+ * not lie inside a cluster (p stays, another placement or predicate, a static value). No path leaves a level and comes back to it
+ *             through a node that stays, so connected nodes of one level, placement and predicate form a cluster without cycles
+ *   deassign  clusters whose estimated gain is not positive
+ *   encapsulate  ports
+ *
+ * Constants without operands are no reason for a level; they join the cluster of their readers where that is one cluster. */
+#include <stdio.h>
+
+#include "base/context.h"
+#include "tenon/partition.h"
+
+enum { LONGEST_REPORT = 8 }; /* ops the report names */
+
+typedef struct node {
+    tn_edge *edges;
+    const char *op, *placement, *reason;
+    tn_value_type *outputs;
+    uint64_t predicate;
+    double gain_ns;
+    uint32_t n_edges, n_outputs, level, parent, cluster;
+    bool constant, fetched, marked;
+} node;
+
+typedef struct cluster {
+    uint32_t *nodes;
+    tn_port *in, *out;
+    uint32_t n_nodes, n_in, n_out;
+    double gain_ns;
+} cluster;
+
+struct tn_partition {
+    tn_context *context;
+    tn__arena arena;
+    uint32_t n, n_clusters;
+    node *nodes;
+    cluster *clusters;
+    uint32_t *order; /* topological */
+    char *report;
+};
+
+/* ---- read ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t h, uint64_t x) { return (h ^ x) * 0x9E3779B97F4A7C15u ^ (h >> 29); }
+
+static uint64_t mix_text(uint64_t h, const char *s) {
+    for (; *s; s++) h = mix(h, (unsigned char)*s);
+    return mix(h, 256);
+}
+
+#define BAD(...) TN__FAIL(&p->context->allocator, __VA_ARGS__)
+
+/* Reads node i; `keep`: NULL, or where to store it. */
+static tn_error *read_node(tn_partition *p, const tn_partition_source *s, uint32_t i, node *keep, tn_partition_node *info,
+                           uint64_t *h) {
+    const tn_edge *edges = NULL;
+    const char *op = NULL;
+    uint32_t n = 0;
+    bool constant = false;
+    if (!s->inputs(s->self, i, &edges, &n) || (n && !edges))
+        return BAD(INVALID_ARGUMENT, "partition: inputs of node %u: the callback failed", i);
+    *h = mix(*h, n);
+    for (uint32_t k = 0; k < n; k++) {
+        if (edges[k].node >= p->n || (unsigned)edges[k].kind > TN_EDGE_STATIC)
+            return BAD(OUT_OF_RANGE, "partition: edge %u of node %u: producer %u of %u nodes", k, i, edges[k].node, p->n);
+        *h = mix(mix(mix(*h, edges[k].node), edges[k].kind), edges[k].kind == TN_EDGE_CONTROL ? 0 : edges[k].output);
+    }
+    if (keep && n && !(keep->edges = tn__arena_copy(&p->arena, edges, n * sizeof *edges))) return tn__error_oom();
+    if (!s->op(s->self, i, &op) || !op) return BAD(INVALID_ARGUMENT, "partition: op of node %u: the callback failed", i);
+    *h = mix_text(*h, op);
+    if (keep && !(keep->op = tn__arena_strdup(&p->arena, op))) return tn__error_oom();
+    *info = (tn_partition_node){0};
+    if (!s->constant(s->self, i, &constant))
+        return BAD(INVALID_ARGUMENT, "partition: constness of node %u: the callback failed", i);
+    if (!s->attributes(s->self, i, info) || (info->n_outputs && !info->outputs))
+        return BAD(INVALID_ARGUMENT, "partition: attributes of node %u: the callback failed", i);
+    const char *placement = info->placement ? info->placement : "";
+    *h = mix(mix(mix(mix_text(*h, placement), info->predicate), info->n_outputs), constant * 2u + info->fetched);
+    for (uint32_t k = 0; k < info->n_outputs; k++) {
+        const tn_value_type *t = &info->outputs[k];
+        if (t->rank > TN_MAX_RANK || (t->rank > 0 && !t->dims))
+            return BAD(OUT_OF_RANGE, "partition: output %u of node %u: rank %d", k, i, t->rank);
+        *h = mix(mix(*h, t->dtype), (uint64_t)(t->rank < 0 ? -1 : t->rank));
+        for (int32_t d = 0; d < t->rank; d++) *h = mix(*h, (uint64_t)t->dims[d]);
+    }
+    if (!keep) return NULL;
+    keep->n_edges = n;
+    keep->constant = constant && !n;
+    keep->predicate = info->predicate;
+    keep->fetched = info->fetched;
+    keep->gain_ns = info->gain_ns;
+    keep->n_outputs = info->n_outputs;
+    keep->placement = tn__arena_strdup(&p->arena, placement);
+    if (!keep->placement) return tn__error_oom();
+    if (!info->n_outputs) return NULL;
+    keep->outputs = tn__arena_copy(&p->arena, info->outputs, info->n_outputs * sizeof *info->outputs);
+    if (!keep->outputs) return tn__error_oom();
+    for (uint32_t k = 0; k < info->n_outputs; k++)
+        if (info->outputs[k].rank > 0) {
+            size_t bytes = (size_t)info->outputs[k].rank * sizeof(int64_t);
+            if (!(keep->outputs[k].dims = tn__arena_copy(&p->arena, info->outputs[k].dims, bytes))) return tn__error_oom();
+        }
+    return NULL;
+}
+
+static tn_error *read_all(tn_partition *p, const tn_partition_source *s, bool keep, uint64_t *h) {
+    tn_partition_node info;
+    *h = p->n;
+    for (uint32_t i = 0; i < p->n; i++) TN__TRY(read_node(p, s, i, keep ? &p->nodes[i] : NULL, &info, h));
+    return NULL;
+}
+
+/* Kahn's order; nodes that stand ready go by number. */
+static tn_error *sort(tn_partition *p) {
+    uint32_t *first = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 2),
+             *waits = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1);
+    uint64_t n_edges = 0;
+    for (uint32_t i = 0; i < p->n; i++) n_edges += p->nodes[i].n_edges;
+    if (n_edges >= UINT32_MAX) return BAD(LIMIT_EXCEEDED, "partition: more than 2^32 edges");
+    uint32_t *readers = TN__ARENA_ARRAY(&p->arena, uint32_t, n_edges + 1);
+    p->order = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1);
+    if (!first || !waits || !readers || !p->order) return tn__error_oom();
+    for (uint32_t i = 0; i < p->n; i++)
+        for (uint32_t k = 0; k < p->nodes[i].n_edges; k++) {
+            const tn_edge *e = &p->nodes[i].edges[k];
+            if (e->kind != TN_EDGE_CONTROL && e->output >= p->nodes[e->node].n_outputs)
+                return BAD(OUT_OF_RANGE, "partition: edge %u of node %u: output %u of node %u, which has %u", k, i, e->output,
+                           e->node, p->nodes[e->node].n_outputs);
+            first[e->node + 2]++;
+        }
+    for (uint32_t i = 2; i <= p->n; i++) first[i] += first[i - 1];
+    for (uint32_t i = 0; i < p->n; i++) {
+        waits[i] = p->nodes[i].n_edges;
+        for (uint32_t k = 0; k < p->nodes[i].n_edges; k++) readers[first[p->nodes[i].edges[k].node + 1]++] = i;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n; i++)
+        if (!waits[i]) p->order[n++] = i;
+    for (uint32_t at = 0; at < n; at++)
+        for (uint32_t r = first[p->order[at]]; r < first[p->order[at] + 1]; r++)
+            if (!--waits[readers[r]]) p->order[n++] = readers[r];
+    return n == p->n ? NULL : BAD(INVALID_GRAPH, "partition: the graph is cyclic: %u of %u nodes have an order", n, p->n);
+}
+
+/* ---- mark, assign, deassign ---------------------------------------------------------------------------------- */
+
+static bool listed(const char *list, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == n && !memcmp(at, name, n)) return true;
+    return false;
+}
+
+static tn_error *mark(tn_partition *p, const tn_partition_options *o) {
+    for (uint32_t i = 0; i < p->n; i++) {
+        node *n = &p->nodes[i];
+        char why[240] = "";
+        if (listed(o->disabled_ops, n->op))
+            snprintf(why, sizeof why, "disabled");
+        else
+            n->marked = o->mark(o->mark_self, i, why, sizeof why);
+        why[sizeof why - 1] = 0;
+        if (!n->marked && !(n->reason = tn__arena_strdup(&p->arena, *why ? why : "no kernel"))) return tn__error_oom();
+    }
+    return NULL;
+}
+
+static uint32_t root(node *nodes, uint32_t i) {
+    while (nodes[i].parent != i) i = nodes[i].parent = nodes[nodes[i].parent].parent;
+    return i;
+}
+
+/* May the edge from a to b lie inside a cluster? */
+static bool joins(const node *a, const node *b, const tn_edge *e) {
+    return a->marked && b->marked && e->kind != TN_EDGE_STATIC && a->predicate == b->predicate &&
+           !strcmp(a->placement, b->placement);
+}
+
+static void assign(tn_partition *p) {
+    node *v = p->nodes;
+    for (uint32_t at = 0; at < p->n; at++) {
+        node *n = &v[p->order[at]];
+        n->parent = p->order[at];
+        for (uint32_t k = 0; k < n->n_edges; k++) {
+            const node *from = &v[n->edges[k].node];
+            uint32_t level = from->level + (n->marked && !joins(from, n, &n->edges[k]));
+            if (!from->constant && level > n->level) n->level = level;
+        }
+        for (uint32_t k = 0; k < n->n_edges; k++) {
+            const node *from = &v[n->edges[k].node];
+            if (!from->constant && from->level == n->level && joins(from, n, &n->edges[k]))
+                v[root(v, n->edges[k].node)].parent = root(v, p->order[at]);
+        }
+    }
+}
+
+/* Numbers the clusters along the order; gives constants to the one cluster that reads them. */
+static tn_error *number(tn_partition *p) {
+    node *v = p->nodes;
+    for (uint32_t i = 0; i < p->n; i++) v[i].cluster = TN_NO_CLUSTER;
+    for (uint32_t at = 0; at < p->n; at++) {
+        node *n = &v[p->order[at]];
+        if (!n->marked || n->constant) continue;
+        node *r = &v[root(v, p->order[at])];
+        if (r->cluster == TN_NO_CLUSTER) r->cluster = p->n_clusters++;
+        n->cluster = r->cluster;
+    }
+    p->clusters = TN__ARENA_ARRAY(&p->arena, cluster, (size_t)p->n_clusters + 1);
+    bool *shared = TN__ARENA_ARRAY(&p->arena, bool, (size_t)p->n + 1);
+    if (!p->clusters || !shared) return tn__error_oom();
+    for (uint32_t i = 0; i < p->n; i++)
+        for (uint32_t k = 0; k < v[i].n_edges; k++) {
+            uint32_t c = v[i].edges[k].node;
+            if (!v[c].constant || !v[c].marked || shared[c]) continue;
+            if (v[i].cluster == TN_NO_CLUSTER || v[c].fetched || v[c].predicate != v[i].predicate ||
+                strcmp(v[c].placement, v[i].placement) || (v[c].cluster != TN_NO_CLUSTER && v[c].cluster != v[i].cluster)) {
+                shared[c] = true;
+                v[c].cluster = TN_NO_CLUSTER;
+            } else
+                v[c].cluster = v[i].cluster;
+        }
+    for (uint32_t i = 0; i < p->n; i++)
+        if (v[i].marked && v[i].cluster == TN_NO_CLUSTER) v[i].reason = "constant of no single cluster";
+    return NULL;
+}
+
+/* ---- encapsulate --------------------------------------------------------------------------------------------- */
+
+static tn_port port_of(const tn_partition *p, const tn_edge *e) {
+    if (e->kind == TN_EDGE_CONTROL) return (tn_port){.node = e->node, .control = true, .rank = -1};
+    const tn_value_type *t = &p->nodes[e->node].outputs[e->output];
+    return (tn_port){e->node, e->output, false, e->kind == TN_EDGE_STATIC, t->dtype, t->rank, t->dims};
+}
+
+static tn_error *encapsulate(tn_partition *p) {
+    node *v = p->nodes;
+    uint64_t *base = TN__ARENA_ARRAY(&p->arena, uint64_t, (size_t)p->n + 1); /* a slot for each output and one for the order */
+    if (!base) return tn__error_oom();
+    for (uint32_t i = 0; i < p->n; i++) {
+        base[i + 1] = base[i] + v[i].n_outputs + 1;
+        if (v[i].cluster != TN_NO_CLUSTER) p->clusters[v[i].cluster].n_nodes++;
+    }
+    uint32_t *seen = TN__ARENA_ARRAY(&p->arena, uint32_t, base[p->n] + 1),
+             *place = TN__ARENA_ARRAY(&p->arena, uint32_t, base[p->n] + 1);
+    bool *leaves = TN__ARENA_ARRAY(&p->arena, bool, base[p->n] + 1);
+    if (!seen || !place || !leaves) return tn__error_oom();
+    for (uint32_t c = 0; c < p->n_clusters; c++) {
+        p->clusters[c].nodes = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->clusters[c].n_nodes + 1);
+        if (!p->clusters[c].nodes) return tn__error_oom();
+        p->clusters[c].n_nodes = 0;
+    }
+    for (uint32_t at = 0; at < p->n; at++) {
+        uint32_t i = p->order[at], c = v[i].cluster;
+        if (c != TN_NO_CLUSTER) p->clusters[c].nodes[p->clusters[c].n_nodes++] = i;
+        for (uint32_t k = 0; k < v[i].n_edges; k++) {
+            const tn_edge *e = &v[i].edges[k];
+            if (v[e->node].cluster != c)
+                leaves[base[e->node] + (e->kind == TN_EDGE_CONTROL ? v[e->node].n_outputs : e->output)] = true;
+        }
+    }
+    for (uint32_t c = 0; c < p->n_clusters; c++) {
+        cluster *u = &p->clusters[c];
+        uint64_t most_in = 1, most_out = 1;
+        for (uint32_t m = 0; m < u->n_nodes; m++) most_in += v[u->nodes[m]].n_edges, most_out += v[u->nodes[m]].n_outputs + 1;
+        u->in = TN__ARENA_ARRAY(&p->arena, tn_port, most_in);
+        u->out = TN__ARENA_ARRAY(&p->arena, tn_port, most_out);
+        if (!u->in || !u->out) return tn__error_oom();
+        for (uint32_t m = 0; m < u->n_nodes; m++) {
+            const node *n = &v[u->nodes[m]];
+            for (uint32_t k = 0; k < n->n_edges; k++) {
+                const tn_edge *e = &n->edges[k];
+                if (v[e->node].cluster == c) continue;
+                uint64_t slot = base[e->node] + (e->kind == TN_EDGE_CONTROL ? v[e->node].n_outputs : e->output);
+                if (seen[slot] != c + 1) {
+                    seen[slot] = c + 1;
+                    place[slot] = u->n_in;
+                    u->in[u->n_in++] = port_of(p, e);
+                } else if (e->kind == TN_EDGE_STATIC)
+                    u->in[place[slot]].is_static = true;
+            }
+            for (uint32_t k = 0; k <= n->n_outputs; k++)
+                if (leaves[base[u->nodes[m]] + k] || (n->fetched && k < n->n_outputs))
+                    u->out[u->n_out++] =
+                        port_of(p, &(tn_edge){u->nodes[m], k, k == n->n_outputs ? TN_EDGE_CONTROL : TN_EDGE_DATA});
+        }
+    }
+    return NULL;
+}
+
+/* Estimates every cluster; those without gain are given up and the rest is numbered again. */
+static tn_error *deassign(tn_partition *p, const tn_partition_options *o) {
+    double node_ns = o->node_ns > 0 ? o->node_ns : 500, call_ns = o->call_ns > 0 ? o->call_ns : 1000,
+           port_ns = o->port_ns > 0 ? o->port_ns : 50;
+    uint32_t kept = 0;
+    for (uint32_t c = 0; c < p->n_clusters; c++) {
+        cluster u = p->clusters[c];
+        u.gain_ns = -call_ns - port_ns * ((double)u.n_in + u.n_out);
+        for (uint32_t m = 0; m < u.n_nodes; m++) {
+            const node *n = &p->nodes[u.nodes[m]];
+            if (!n->constant) u.gain_ns += n->gain_ns > 0 ? n->gain_ns : node_ns;
+        }
+        const char *why = NULL;
+        if (u.gain_ns <= 0) {
+            why = tn__arena_printf(&p->arena, "does not pay: %.0f ns a call", u.gain_ns);
+            if (!why) return tn__error_oom();
+        }
+        for (uint32_t m = 0; m < u.n_nodes; m++) {
+            p->nodes[u.nodes[m]].cluster = why ? TN_NO_CLUSTER : kept;
+            p->nodes[u.nodes[m]].reason = why;
+        }
+        if (!why) p->clusters[kept++] = u;
+    }
+    p->n_clusters = kept;
+    return NULL;
+}
+
+static tn_error *report(tn_partition *p, uint32_t *out_stay) {
+    const char *op[LONGEST_REPORT], *why[LONGEST_REPORT];
+    uint32_t count[LONGEST_REPORT], n = 0, stay = 0, other = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (!p->nodes[i].reason) continue;
+        uint32_t k = 0;
+        stay++;
+        while (k < n && strcmp(op[k], p->nodes[i].op)) k++;
+        if (k == LONGEST_REPORT)
+            other++;
+        else if (k < n)
+            count[k]++;
+        else
+            op[n] = p->nodes[i].op, why[n] = p->nodes[i].reason, count[n++] = 1;
+    }
+    tn__text t;
+    tn__text_init(&t, &p->context->allocator);
+    tn__text_addf(&t, "tenon: %u of %u nodes in %u clusters", p->n - stay, p->n, p->n_clusters);
+    if (stay) tn__text_addf(&t, "; %u stay (", stay);
+    for (uint32_t k = 0; k < n; k++) tn__text_addf(&t, "%s%s %u: %s", k ? "; " : "", op[k], count[k], why[k]);
+    if (other) tn__text_addf(&t, "; others %u", other);
+    if (stay) tn__text_add(&t, ")");
+    *out_stay = stay;
+    char *text = tn__text_take(&t);
+    tn__text_deinit(&t);
+    p->report = text ? tn__arena_strdup(&p->arena, text) : NULL;
+    tn__strfree(&p->context->allocator, text);
+    return p->report ? NULL : tn__error_oom();
+}
+
+static tn_error *make(tn_partition *p, const tn_partition_source *s, const tn_partition_options *o) {
+    uint64_t before, after;
+    uint32_t n = 0, stay = 0;
+    if (!s->count(s->self, &p->n)) return BAD(INVALID_ARGUMENT, "partition: count: the callback failed");
+    if (p->n == UINT32_MAX) return BAD(LIMIT_EXCEEDED, "partition: too many nodes");
+    if (!(p->nodes = TN__ARENA_ARRAY(&p->arena, node, (size_t)p->n + 1))) return tn__error_oom();
+    TN__TRY(read_all(p, s, true, &before));
+    TN__TRY(sort(p));
+    TN__TRY(mark(p, o));
+    assign(p);
+    TN__TRY(number(p));
+    TN__TRY(encapsulate(p));
+    TN__TRY(deassign(p, o));
+    TN__TRY(report(p, &stay));
+    if (!s->count(s->self, &n) || n != p->n) return BAD(INVALID_GRAPH, "partition: the graph changed meanwhile");
+    TN__TRY(read_all(p, s, false, &after));
+    if (before != after) return BAD(INVALID_GRAPH, "partition: the graph changed meanwhile");
+    return o->require && stay ? BAD(UNSUPPORTED, "placement=require: %s", p->report) : NULL;
+}
+
+tn_error *tn_partition_create(tn_context *context, const tn_partition_source *s, const tn_partition_options *o,
+                              tn_partition **out) {
+    if (out) *out = NULL;
+    if (!context || !s || !o || !out) return TN__FAIL(context ? &context->allocator : NULL, INVALID_ARGUMENT, "partition: NULL");
+    const tn_allocator *a = &context->allocator;
+    if (s->struct_size != sizeof *s || o->struct_size != sizeof *o)
+        return TN__FAIL(a, INVALID_ARGUMENT, "partition: wrong struct_size");
+    if (!s->count || !s->inputs || !s->op || !s->attributes || !s->constant || !o->mark)
+        return TN__FAIL(a, INVALID_ARGUMENT, "partition: a callback is NULL");
+    tn_partition *p = tn__alloc_zero(a, sizeof *p);
+    if (!p) return tn__error_oom();
+    tn_context_retain(context);
+    p->context = context;
+    tn__arena_init(&p->arena, a);
+    tn_error *e = make(p, s, o);
+    if (e)
+        tn_partition_release(p);
+    else
+        *out = p;
+    return e;
+}
+
+void tn_partition_release(tn_partition *p) {
+    if (!p) return;
+    tn_context *context = p->context;
+    tn__arena_deinit(&p->arena);
+    tn__free(&context->allocator, p, sizeof *p);
+    tn_context_release(context);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------- */
+
+uint32_t tn_partition_get_cluster_count(const tn_partition *p) { return p ? p->n_clusters : 0; }
+uint32_t tn_partition_get_cluster(const tn_partition *p, uint32_t i) {
+    return p && i < p->n ? p->nodes[i].cluster : TN_NO_CLUSTER;
+}
+const char *tn_partition_get_reason(const tn_partition *p, uint32_t i) { return p && i < p->n ? p->nodes[i].reason : NULL; }
+double tn_partition_get_gain_ns(const tn_partition *p, uint32_t c) { return p && c < p->n_clusters ? p->clusters[c].gain_ns : 0; }
+const char *tn_partition_get_report(const tn_partition *p) { return p ? p->report : NULL; }
+
+#define GET(name, type, member)                                                                                                  \
+    const type *tn_partition_get_##name(const tn_partition *p, uint32_t c, uint32_t *out_n) {                                    \
+        bool good = p && c < p->n_clusters;                                                                                      \
+        if (out_n) *out_n = good ? p->clusters[c].n_##member : 0;                                                                \
+        return good ? p->clusters[c].member : NULL;                                                                              \
+    }
+GET(nodes, uint32_t, nodes)
+GET(inputs, tn_port, in)
+GET(outputs, tn_port, out)
