@@ -1,7 +1,7 @@
 /* Tenon: partition of a framework's own graph into what Tenon compiles and what stays with the framework.
  *
- * The framework's graph is read through five callbacks, once to work and once more to see that it did not change. The callbacks are
- * called on the calling thread only, for nodes 0 to count - 1; what they point to must live until the next callback. */
+ * The framework's graph is read through five callbacks, once to work and once more to see that it did not change. The callbacks
+ * are called on the calling thread only, for nodes 0 to count - 1; what they point to must live until the next callback. */
 #ifndef TENON_PARTITION_H
 #define TENON_PARTITION_H
 
@@ -21,7 +21,7 @@ typedef struct tn_value_type {
 typedef enum tn_edge_kind {
     TN_EDGE_DATA = 0,
     TN_EDGE_CONTROL = 1, /* an order only: `output` is ignored */
-    TN_EDGE_STATIC = 2   /* data whose value must be known when the consumer is compiled: never inside a cluster, unless constant */
+    TN_EDGE_STATIC = 2   /* data that must be known when the consumer is compiled: inside a cluster only if constant */
 } tn_edge_kind;
 
 typedef struct tn_edge {
@@ -56,7 +56,8 @@ typedef struct tn_partition_options {
     double node_ns;           /* gain of a node that names none; 0 = 500 */
     double call_ns;           /* cost of a call of a cluster; 0 = 1000 */
     double port_ns;           /* cost of a port per call; 0 = 50 */
-    /* true = supported; false = `why` (of `why_bytes`, "" before) may be filled. Called once for each node that is not disabled. */
+    /* true = supported; false = `why` (of `why_bytes`, "" before) may be filled. Called once for each
+     * node that is not disabled. */
     bool (*mark)(void *self, uint32_t node, char *why, size_t why_bytes);
     void *mark_self;
 } tn_partition_options;
