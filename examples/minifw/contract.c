@@ -36,9 +36,12 @@ static void convolve(const fw_node *n, const fw_tensor *x, const fw_tensor *w, c
                         float *py = f32(y) + ((image * yd[1] + oc) * yd[2] + oy) * yd[3];
                         for (int64_t ox = 0, ix = tap % wd[3] - pad; ox < yd[3]; ox++, ix += stride) {
                             if (ix < 0 || ix >= xd[3]) continue;
-                            if (n->out == y) py[ox] += px[ix] * *pw;
-                            else if (n->out == x) px[ix] += py[ox] * *pw;
-                            else *pw += px[ix] * py[ox];
+                            if (n->out == y)
+                                py[ox] += px[ix] * *pw;
+                            else if (n->out == x)
+                                px[ix] += py[ox] * *pw;
+                            else
+                                *pw += px[ix] * py[ox];
                         }
                     }
 }

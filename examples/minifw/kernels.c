@@ -32,7 +32,7 @@ static void split(const fw_node *n, const fw_tensor *t, int64_t *outer, int64_t 
     for (int i = 0; i < t->shape.rank; i++) *(i < n->attrs.axis ? outer : inner) *= i == n->attrs.axis ? 1 : t->shape.dims[i];
 }
 
-#define FW_UNARY(name, expr, grad)                                                                                              \
+#define FW_UNARY(name, expr, grad)                                                                                               \
     KERNEL(name) {                                                                                                               \
         float v = n->attrs.value, *out = f32(n->out);                                                                            \
         (void)v;                                                                                                                 \
@@ -42,7 +42,7 @@ static void split(const fw_node *n, const fw_tensor *t, int64_t *outer, int64_t 
         }                                                                                                                        \
         return NULL;                                                                                                             \
     }
-#define FW_BINARY(name, expr, grad_a, grad_b)                                                                                   \
+#define FW_BINARY(name, expr, grad_a, grad_b)                                                                                    \
     KERNEL(name) {                                                                                                               \
         int64_t d[4], sa[4], sb[4];                                                                                              \
         sizes4(n->out, d), strides4(n->in[0], sa), strides4(n->in[1], sb);                                                       \
@@ -67,8 +67,10 @@ static const char *reduce(const fw_node *n) {
                 total += x[c * inner];
                 if (x[c * inner] > x[best * inner]) best = c;
             }
-            if (n->op == FW_argmax) ((int64_t *)n->out->data)[to] = best;
-            else f32(n->out)[to] = n->op == FW_max ? x[best * inner] : n->op == FW_mean ? total / (float)size : total;
+            if (n->op == FW_argmax)
+                ((int64_t *)n->out->data)[to] = best;
+            else
+                f32(n->out)[to] = n->op == FW_max ? x[best * inner] : n->op == FW_mean ? total / (float)size : total;
         }
     return NULL;
 }

@@ -11,8 +11,10 @@ int main(int argc, char **argv) {
     fw_train_result result;
     fw *f = fw_create();
     bool good = f && fw_train(f, &data, &options, &result);
-    if (!good) fprintf(stderr, "minifw: %s\n", f ? fw_error(f) : "out of memory");
-    else printf("%s: loss %.4f, accuracy %.4f, %.3f ms a step\n", options.model, result.loss, result.accuracy, result.step_ms);
+    if (!good)
+        fprintf(stderr, "minifw: %s\n", f ? fw_error(f) : "out of memory");
+    else
+        printf("%s: loss %.4f, accuracy %.4f, %.3f ms a step\n", options.model, result.loss, result.accuracy, result.step_ms);
     fw_destroy(f);
     return !good;
 }

@@ -1,7 +1,7 @@
 /* minifw: a miniature eager deep-learning framework, as the engineer of a new framework has one. It knows nothing of Tenon.
  *
  * Values: a tensor is immutable once it has data; a training step makes new parameters from old ones.
- * Ownership: fw_tensor_create, fw_tensor_constant and fw_retain give the caller a reference that fw_release takes back. The result
+ * Ownership: fw_tensor_create, fw_tensor_constant and fw_retain give the caller a reference that fw_release takes. The result
  *   of an op belongs to the step: it lives until fw_step_end, unless the caller retains it.
  * Errors: the first one stays in the framework (fw_error); from then on ops return NULL and take NULL, so only the end of a
  *   step needs a check. fw_clear_error forgets it.

@@ -3,9 +3,10 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "mnist.h"
+#include "train.h"
 
-static bool read_idx(const char *folder, const char *name, const uint8_t *header, unsigned n_header, uint8_t *out, unsigned bytes) {
+static bool read_idx(const char *folder, const char *name, const uint8_t *header, unsigned n_header, uint8_t *out,
+                     unsigned bytes) {
     char path[1024];
     uint8_t found[16];
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return false;

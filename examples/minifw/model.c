@@ -1,12 +1,13 @@
+/* The models: a perceptron and a small convolutional network. */
 #include <math.h>
 #include <string.h>
 
-#include "model.h"
+#include "train.h"
 
 bool fw_model_init(fw *f, fw_model *m, const char *name, uint64_t seed) {
     static const fw_shape mlp[] = {{FW_F32, 2, {784, 128}}, {FW_F32, 1, {128}}, {FW_F32, 2, {128, 10}}, {FW_F32, 1, {10}}};
-    static const fw_shape cnn[] = {{FW_F32, 4, {8, 1, 3, 3}},  {FW_F32, 3, {8, 1, 1}},   {FW_F32, 4, {16, 8, 3, 3}},
-                                   {FW_F32, 3, {16, 1, 1}},    {FW_F32, 2, {784, 10}},   {FW_F32, 1, {10}}};
+    static const fw_shape cnn[] = {{FW_F32, 4, {8, 1, 3, 3}}, {FW_F32, 3, {8, 1, 1}}, {FW_F32, 4, {16, 8, 3, 3}},
+                                   {FW_F32, 3, {16, 1, 1}},   {FW_F32, 2, {784, 10}}, {FW_F32, 1, {10}}};
     static const float fan_in[2][6] = {{784, 1, 128, 1}, {9, 1, 72, 1, 784, 1}};
     *m = (fw_model){.is_cnn = !strcmp(name, "cnn")};
     if (!m->is_cnn && strcmp(name, "mlp")) return fw_fail(f, "no model is called %s", name), false;
@@ -38,7 +39,8 @@ fw_tensor *fw_model_forward(fw *f, const fw_model *m, fw_tensor *pixels) {
             x = fw_op(f, FW_max_pool, &(fw_attrs){.size = 2}, 1, &x);
         }
         x = fw_op(f, FW_reshape, &(fw_attrs){.shape = {FW_F32, 2, {n, 784}}}, 1, &x);
-    } else x = fw_op1(f, FW_relu, fw_op2(f, FW_add, fw_op2(f, FW_matmul, x, m->params[0]), m->params[1]));
+    } else
+        x = fw_op1(f, FW_relu, fw_op2(f, FW_add, fw_op2(f, FW_matmul, x, m->params[0]), m->params[1]));
     return fw_op2(f, FW_add, fw_op2(f, FW_matmul, x, m->params[m->n_params - 2]), m->params[m->n_params - 1]);
 }
 

@@ -59,6 +59,7 @@ static const char *convolved(const fw_node *n, const fw_shape *x, const fw_shape
     REQUIRE(stride >= 1 && stride < limit && pad >= 0 && pad < limit, "stride or pad is out of range");
     *out = fw_shape_of(FW_F32, 4, (int64_t[]){x->dims[0], w->dims[0], 0, 0});
     for (int i = 2; i < 4; i++) {
+        REQUIRE(x->dims[i] < limit && w->dims[i] >= 1, "a size is out of range");
         REQUIRE(x->dims[i] + 2 * pad >= w->dims[i], "the window is larger than the padded image");
         out->dims[i] = (x->dims[i] + 2 * pad - w->dims[i]) / stride + 1;
     }
@@ -67,25 +68,24 @@ static const char *convolved(const fw_node *n, const fw_shape *x, const fw_shape
 
 SHAPE(conv2d) { return convolved(n, &IN(0), &IN(1), out); }
 
+/* a gradient has the attribute's shape, if what `convolved` or `pooled` say of it is the shape of `g` */
+static const char *gradient(const char *problem, const fw_shape *y, const fw_shape *g, const fw_shape *shape, fw_shape *out) {
+    *out = *shape;
+    return problem || fw_shape_equal(y, g) ? problem : "the gradient has another shape";
+}
+
 SHAPE(conv2d_grad_input) {
     fw_shape y;
-    const char *problem = convolved(n, &n->attrs.shape, &IN(1), &y);
-    REQUIRE(!problem, problem);
-    REQUIRE(fw_shape_equal(&y, &IN(0)), "the gradient does not fit the images' shape");
-    *out = n->attrs.shape;
-    return NULL;
+    return gradient(convolved(n, &n->attrs.shape, &IN(1), &y), &y, &IN(0), &n->attrs.shape, out);
 }
 
 SHAPE(conv2d_grad_weight) {
     fw_shape y;
-    const char *problem = convolved(n, &IN(0), &n->attrs.shape, &y);
-    REQUIRE(!problem, problem);
-    REQUIRE(fw_shape_equal(&y, &IN(1)), "the gradient does not fit the weights' shape");
-    *out = n->attrs.shape;
-    return NULL;
+    return gradient(convolved(n, &IN(0), &n->attrs.shape, &y), &y, &IN(1), &n->attrs.shape, out);
 }
 
-static const char *pooled(const fw_node *n, const fw_shape *x, fw_shape *out) {
+static const char *pooled(const fw_node *n, fw_shape *out) {
+    const fw_shape *x = &IN(0);
     int64_t size = n->attrs.size;
     REQUIRE(x->dtype == FW_F32 && x->rank == 4, "images are not f32 of rank 4");
     REQUIRE(size >= 1 && size <= x->dims[2] && size <= x->dims[3], "the window does not fit the image");
@@ -93,15 +93,11 @@ static const char *pooled(const fw_node *n, const fw_shape *x, fw_shape *out) {
     return NULL;
 }
 
-SHAPE(max_pool) { return pooled(n, &IN(0), out); }
+SHAPE(max_pool) { return pooled(n, out); }
 
 SHAPE(max_pool_grad) {
     fw_shape y;
-    const char *problem = pooled(n, &IN(0), &y);
-    REQUIRE(!problem, problem);
-    REQUIRE(fw_shape_equal(&y, &IN(1)), "the gradient does not fit the images' shape");
-    *out = IN(0);
-    return NULL;
+    return gradient(pooled(n, &y), &y, &IN(1), &IN(0), out);
 }
 
 /* the operand with another size on the node's axis */
@@ -130,7 +126,8 @@ SHAPE(sum_to) {
 
 SHAPE(broadcast_to) {
     *out = n->attrs.shape;
-    REQUIRE(is_f32(n, 0, 1) && out->dtype == FW_F32 && out->rank <= FW_MAX_RANK && broadcasts(&IN(0), out), "the operand does not broadcast to that shape");
+    REQUIRE(is_f32(n, 0, 1) && out->dtype == FW_F32 && out->rank <= FW_MAX_RANK && broadcasts(&IN(0), out),
+            "the operand does not broadcast to that shape");
     return NULL;
 }
 
@@ -154,18 +151,19 @@ SHAPE(transpose) {
     return NULL;
 }
 
+/* places `begin` to `begin + part` lie on an axis of `whole` */
+static const char *inside(int64_t begin, int64_t part, int64_t whole) {
+    return begin >= 0 && part >= 1 && part <= whole && begin <= whole - part ? NULL : "the part lies outside of the axis";
+}
+
 SHAPE(slice) {
     const char *problem = resized(n, n->attrs.size, out);
-    REQUIRE(!problem, problem);
-    int64_t begin = n->attrs.begin, size = n->attrs.size, whole = IN(0).dims[n->attrs.axis];
-    return begin >= 0 && begin < whole && size >= 1 && size <= whole - begin ? NULL : "the part lies outside of the axis";
+    return problem ? problem : inside(n->attrs.begin, n->attrs.size, IN(0).dims[n->attrs.axis]);
 }
 
 SHAPE(place) {
     const char *problem = resized(n, n->attrs.size, out);
-    REQUIRE(!problem, problem);
-    int64_t begin = n->attrs.begin, size = n->attrs.size, part = IN(0).dims[n->attrs.axis];
-    return begin >= 0 && part <= size && begin <= size - part ? NULL : "the part lies outside of the axis";
+    return problem ? problem : inside(n->attrs.begin, IN(0).dims[n->attrs.axis], n->attrs.size);
 }
 
 SHAPE(softmax) {
@@ -177,7 +175,8 @@ SHAPE(softmax) {
 SHAPE(log_softmax) { return shape_softmax(n, out); }
 
 SHAPE(cross_entropy_grad) {
-    REQUIRE(IN(0).dtype == FW_F32 && IN(0).rank == 2 && IN(1).dtype == FW_I64 && IN(1).rank == 1 && IN(0).dims[0] == IN(1).dims[0],
+    REQUIRE(IN(0).dtype == FW_F32 && IN(0).rank == 2 && IN(1).dtype == FW_I64 && IN(1).rank == 1 &&
+                IN(0).dims[0] == IN(1).dims[0],
             "logits are f32 [n c], labels i64 [n]");
     *out = IN(0);
     return NULL;

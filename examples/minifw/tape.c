@@ -12,14 +12,14 @@ static fw_tensor *shaped(fw *f, fw_op_id op, fw_tensor *t, fw_shape shape) {
     return fw_op(f, op, &(fw_attrs){.shape = shape}, 1, &t);
 }
 
-#define FW_UNARY(name, expr, grad)                                                                                              \
+#define FW_UNARY(name, expr, grad)                                                                                               \
     GRADIENT(name) {                                                                                                             \
         fw_tensor *a = n->in[0], *y = n->out;                                                                                    \
         float v = n->attrs.value;                                                                                                \
-        (void)a, (void)y, (void)v;                                                                                                        \
+        (void)a, (void)y, (void)v;                                                                                               \
         d[0] = grad;                                                                                                             \
     }
-#define FW_BINARY(name, expr, grad_a, grad_b)                                                                                   \
+#define FW_BINARY(name, expr, grad_a, grad_b)                                                                                    \
     GRADIENT(name) {                                                                                                             \
         fw_tensor *a = n->in[0], *b = n->in[1], *y = n->out;                                                                     \
         (void)a, (void)b, (void)y;                                                                                               \
@@ -47,7 +47,9 @@ GRADIENT(conv2d) {
 
 GRADIENT(max_pool) { d[0] = fw_op(f, FW_max_pool_grad, &n->attrs, 2, (fw_tensor *[]){n->in[0], g}); }
 GRADIENT(sum) { d[0] = shaped(f, FW_broadcast_to, g, n->in[0]->shape); }
-GRADIENT(mean) { d[0] = OPV(scale, shaped(f, FW_broadcast_to, g, n->in[0]->shape), 1 / (float)n->in[0]->shape.dims[n->attrs.axis]); }
+GRADIENT(mean) {
+    d[0] = OPV(scale, shaped(f, FW_broadcast_to, g, n->in[0]->shape), 1 / (float)n->in[0]->shape.dims[n->attrs.axis]);
+}
 GRADIENT(max) { d[0] = OP2(mul, g, OP2(equal, n->in[0], n->out)); }
 GRADIENT(sum_to) { d[0] = shaped(f, FW_broadcast_to, g, n->in[0]->shape); }
 GRADIENT(broadcast_to) { d[0] = shaped(f, FW_sum_to, g, n->in[0]->shape); }
@@ -85,7 +87,8 @@ fw_gradient *const fw_gradients[FW_OP_COUNT] = {
 
 void fw_backward(fw *f, fw_tensor *loss) {
     if (fw_error(f)) return;
-    if (!loss || loss->n_elements != 1 || !loss->needs_grad) return fw_fail(f, "backward: not a scalar that depends on parameters");
+    if (!loss || loss->n_elements != 1 || !loss->needs_grad)
+        return fw_fail(f, "backward: not a scalar with parameters behind it");
     f->no_grad = true;
     fw_tensor *one = fw_tensor_constant(f, loss->shape, &(float){1});
     loss->grad = OPV(scale, one, 1); /* a result of the step, so that the step owns it */

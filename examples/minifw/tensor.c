@@ -65,8 +65,10 @@ fw_tensor *fw_tensor_create(fw *f, fw_shape shape, const void *values) {
     if (t && !fw_alloc(f, t)) fw_release(t), t = NULL;
     if (!t) return NULL;
     size_t bytes = (size_t)t->n_elements * element_bytes(shape.dtype);
-    if (values) memcpy(t->data, values, bytes);
-    else memset(t->data, 0, bytes);
+    if (values)
+        memcpy(t->data, values, bytes);
+    else
+        memset(t->data, 0, bytes);
     return t;
 }
 

@@ -1,6 +1,6 @@
+/* Training steps, timing and accuracy. */
 #include <time.h>
 
-#include "model.h"
 #include "train.h"
 
 static double now_ms(void) {

@@ -11,8 +11,14 @@
 #include "minifw.h"
 #include "train.h"
 
-#define F2(a, b) {FW_F32, 2, {a, b}}
-#define F4(a, b, c, d) {FW_F32, 4, {a, b, c, d}}
+#define F2(a, b)                                                                                                                 \
+    {                                                                                                                            \
+        FW_F32, 2, { a, b }                                                                                                      \
+    }
+#define F4(a, b, c, d)                                                                                                           \
+    {                                                                                                                            \
+        FW_F32, 4, { a, b, c, d }                                                                                                \
+    }
 
 /* Values are drawn from -2..2, or from 0.5..2 where `positive`. */
 static const struct {
@@ -96,8 +102,10 @@ static void test_gradients(void **state) {
             fw_tensor *t = in[n_in] = fw_tensor_create(f, cases[c].in[n_in], NULL);
             for (int64_t i = 0; i < t->n_elements; i++) {
                 double u = (double)(fw_random(&seed) >> 11) / 9007199254740992.0;
-                if (t->shape.dtype == FW_I64) ((int64_t *)t->data)[i] = i % 3;
-                else ((float *)t->data)[i] = (float)(cases[c].positive ? 0.5 + 1.5 * u : 4 * u - 2);
+                if (t->shape.dtype == FW_I64)
+                    ((int64_t *)t->data)[i] = i % 3;
+                else
+                    ((float *)t->data)[i] = (float)(cases[c].positive ? 0.5 + 1.5 * u : 4 * u - 2);
             }
             t->needs_grad = t->shape.dtype == FW_F32;
         }
@@ -157,7 +165,8 @@ static void test_values(void **state) {
 
 static void test_errors(void **state) {
     fw *f = fw_create();
-    fw_tensor *a = fw_tensor_create(f, (fw_shape)F2(2, 3), NULL), *ids = fw_tensor_create(f, (fw_shape){FW_I64, 1, {2}}, (int64_t[]){0, 3});
+    fw_tensor *a = fw_tensor_create(f, (fw_shape)F2(2, 3), NULL),
+              *ids = fw_tensor_create(f, (fw_shape){FW_I64, 1, {2}}, (int64_t[]){0, 3});
     assert_null(fw_op2(f, FW_matmul, a, a));
     assert_string_equal(fw_error(f), "matmul: the inner sizes differ");
     assert_null(fw_op1(f, FW_exp, a)); /* the first error stays */
@@ -219,7 +228,7 @@ static void test_recorder(void **state) {
     assert_true(fw_is_kept(kept) && !fw_is_kept(loss));
     assert_true(fw_step_end(f));
     assert_int_equal(w.n_runs, 1);
-    assert_true(w.n_nodes > 6);    /* forward and backward */
+    assert_true(w.n_nodes > 6);      /* forward and backward */
     assert_true(w.n_constants >= 2); /* the 1 of the sum, and the loss's own gradient */
     for (int i = 0; i < 4; i++)
         assert_float_equal(((const float *)fw_data(f, kept))[i], 2 * (((const float *)p->data)[i] + 1), 1e-6);
