@@ -17,10 +17,8 @@ static const struct {
 const char *fw_op_name(fw_op_id op) { return (unsigned)op < FW_OP_COUNT ? table[op].name : "?"; }
 
 void fw_set_recorder(fw *f, const fw_recorder *recorder) {
-    if (f->n_nodes)
-        fw_fail(f, "the recorder can only change between steps");
-    else
-        f->recorder = recorder;
+    if (f->n_nodes) return fw_fail(f, "the recorder can only change between steps");
+    f->recorder = recorder;
 }
 
 bool fw_run_node(fw *f, const fw_node *node) {

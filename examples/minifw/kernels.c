@@ -113,21 +113,6 @@ KERNEL(transpose) {
     return NULL;
 }
 
-/* Copies `count` places of the axis, from place `at` of `src` to place `to` of `dst`. */
-static void copy_part(const fw_node *n, const fw_tensor *src, int64_t at, const fw_tensor *dst, int64_t to, int64_t count) {
-    int64_t outer, n_src, n_dst, inner;
-    split(n, src, &outer, &n_src, &inner), split(n, dst, &outer, &n_dst, &inner);
-    for (int64_t o = 0; o < outer; o++)
-        memcpy(f32(dst) + (o * n_dst + to) * inner, f32(src) + (o * n_src + at) * inner, (size_t)(count * inner) * sizeof(float));
-}
-
-KERNEL(slice) { return copy_part(n, n->in[0], n->attrs.begin, n->out, 0, n->attrs.size), NULL; }
-
-KERNEL(place) {
-    memset(n->out->data, 0, (size_t)n->out->n_elements * sizeof(float));
-    return copy_part(n, n->in[0], 0, n->out, n->attrs.begin, n->in[0]->shape.dims[n->attrs.axis]), NULL;
-}
-
 /* One row: x minus the logarithm of the sum of exponentials. */
 static void log_softmax_row(const float *x, float *out, int64_t size) {
     float largest = x[0], total = 0;

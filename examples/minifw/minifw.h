@@ -36,7 +36,7 @@ typedef struct fw_tensor {
 
 /* Attributes of all ops; each op reads those that its line of ops.def names, the others are zero. */
 typedef struct fw_attrs {
-    int64_t axis, begin, size, stride, pad;
+    int64_t axis, size, stride, pad;
     bool trans_a, trans_b;
     float value;
     fw_shape shape;

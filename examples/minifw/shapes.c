@@ -151,21 +151,6 @@ SHAPE(transpose) {
     return NULL;
 }
 
-/* places `begin` to `begin + part` lie on an axis of `whole` */
-static const char *inside(int64_t begin, int64_t part, int64_t whole) {
-    return begin >= 0 && part >= 1 && part <= whole && begin <= whole - part ? NULL : "the part lies outside of the axis";
-}
-
-SHAPE(slice) {
-    const char *problem = resized(n, n->attrs.size, out);
-    return problem ? problem : inside(n->attrs.begin, n->attrs.size, IN(0).dims[n->attrs.axis]);
-}
-
-SHAPE(place) {
-    const char *problem = resized(n, n->attrs.size, out);
-    return problem ? problem : inside(n->attrs.begin, IN(0).dims[n->attrs.axis], n->attrs.size);
-}
-
 SHAPE(softmax) {
     REQUIRE(is_f32(n, 0, 1) && IN(0).rank >= 1, "the operand is not f32 of rank 1 or more");
     *out = IN(0);

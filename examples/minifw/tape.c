@@ -61,13 +61,6 @@ GRADIENT(transpose) {
     d[0] = shaped(f, FW_transpose, g, inverse);
 }
 
-static fw_tensor *part(fw *f, fw_op_id op, fw_tensor *t, int64_t axis, int64_t begin, int64_t size) {
-    return fw_op(f, op, &(fw_attrs){.axis = axis, .begin = begin, .size = size}, 1, &t);
-}
-
-GRADIENT(slice) { d[0] = part(f, FW_place, g, n->attrs.axis, n->attrs.begin, n->in[0]->shape.dims[n->attrs.axis]); }
-GRADIENT(place) { d[0] = part(f, FW_slice, g, n->attrs.axis, n->attrs.begin, n->in[0]->shape.dims[n->attrs.axis]); }
-
 static fw_tensor *sum_last(fw *f, fw_tensor *t) {
     return t ? fw_op(f, FW_sum, &(fw_attrs){.axis = t->shape.rank - 1}, 1, &t) : NULL;
 }

@@ -60,8 +60,6 @@ static const struct {
     {.op = FW_broadcast_to, .in = {F2(3, 1)}, .attrs = {.shape = {FW_F32, 3, {2, 3, 4}}}},
     {.op = FW_reshape, .in = {F2(3, 4)}, .attrs = {.shape = {FW_F32, 3, {2, 1, 6}}}},
     {.op = FW_transpose, .in = {F4(2, 3, 1, 4)}, .attrs = {.shape = {FW_F32, 4, {3, 0, 1, 2}}}},
-    {.op = FW_slice, .in = {F2(3, 4)}, .attrs = {.axis = 1, .begin = 1, .size = 2}},
-    {.op = FW_place, .in = {F2(3, 4)}, .attrs = {.axis = 0, .begin = 2, .size = 6}},
     {.op = FW_softmax, .in = {F2(3, 4)}},
     {.op = FW_log_softmax, .in = {F2(3, 4)}},
     {.op = FW_cross_entropy, .in = {F2(4, 3), {FW_I64, 1, {4}}}},
@@ -183,8 +181,6 @@ static void test_errors(void **state) {
     assert_null(fw_op2(f, FW_add, a, NULL));
     fw_clear_error(f);
     assert_null(fw_op(f, FW_transpose, &(fw_attrs){.shape = F2(0, 0)}, 1, &a));
-    fw_clear_error(f);
-    assert_null(fw_op(f, FW_slice, &(fw_attrs){.axis = 1, .begin = 2, .size = 2}, 1, &a));
     fw_clear_error(f);
     assert_null(fw_op(f, FW_reshape, &(fw_attrs){.shape = {FW_F32, 9, {6}}}, 1, &a));
     fw_clear_error(f);
