@@ -122,6 +122,7 @@ static void test_malformed(void **state) {
         {"graph \"g\" {\n  input %2000000000 \"x\" : f32[]\n}", "line 2, column 9:", "%2000000000"},
         {"graph \"g\" {\n  input %1 \"x : f32[]\n}", "line 2, column 12:", "no end"},
         {"graph \"g\" {\n}\n}\n", "line 3, column 1:", "goes on"},
+        {"graph \"g\" {\n  input %1 \"x\" : f32[2,3]\n  %2 = transpose(%1) {perm=[0, -1]}\n}", "line 3, column ", "found -1"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         tn_graph *g;

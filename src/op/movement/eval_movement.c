@@ -21,10 +21,7 @@ tn_error *tn__eval_transpose(tn__eval *c) {
     TN__TRY(tn__eval_made(c, 0, &out));
     tn__strides(t->rank, t->dims, in);
     tn__strides(t->rank, out->dims, to);
-    for (int32_t i = 0; i < t->rank; i++) {
-        int64_t axis = perm.n ? perm.data[i] : t->rank - 1 - i;
-        from[i] = in[axis < 0 ? axis + t->rank : axis];
-    }
+    for (int32_t i = 0; i < t->rank; i++) from[i] = in[perm.n ? perm.data[i] : t->rank - 1 - i];
     return tn__copy_nd(c->a, out, 0, to, t, 0, from, t->rank, out->dims);
 }
 

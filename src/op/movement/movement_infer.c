@@ -101,16 +101,15 @@ tn_error *tn__infer_transpose(tn__infer *c) {
     tn__ints perm = ((const tn__attrs_transpose *)c->attrs)->perm;
     bool seen[TN_MAX_RANK] = {false};
     if (perm.n > TN_MAX_RANK) return TN__INFER_FAIL(c, LIMIT_EXCEEDED, "attribute 'perm' has %u entries", perm.n);
+    for (uint32_t i = 0; i < perm.n; i++) /* everybody behind here takes them for indices */
+        if (perm.data[i] < 0) return TN__INFER_FAIL(c, OUT_OF_RANGE, "attribute 'perm': found %" PRId64 ", wanted 0 or more", perm.data[i]);
     if (t->rank < 0) return unknown_dims(c, t->dtype, perm.n ? (int32_t)perm.n : -1);
     if (perm.n && perm.n != (uint32_t)t->rank)
         return TN__INFER_FAIL(c, SHAPE_MISMATCH, "attribute 'perm' has %u entries, wanted %d", perm.n, t->rank);
     TN__TRY(mark_axes(c, perm.data, perm.n, t->rank, seen));
     int64_t *dims = tn__shape_dims(c, t->rank);
     if (!dims) return tn__error_oom();
-    for (int32_t i = 0; i < t->rank; i++) {
-        int64_t from = perm.n ? perm.data[i] : t->rank - 1 - i;
-        dims[i] = t->dims[from < 0 ? from + t->rank : from];
-    }
+    for (int32_t i = 0; i < t->rank; i++) dims[i] = t->dims[perm.n ? perm.data[i] : t->rank - 1 - i];
     tn__shape_set(c, 0, t->dtype, t->rank, dims);
     return NULL;
 }
