@@ -190,18 +190,3 @@ void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
         rest->m_chunk = 64;
     }
 }
-
-int32_t tn__schedule_rows(int64_t rows, int32_t nv, int32_t registers, int32_t most) {
-    int32_t fit = (registers - 1 - nv) / nv;
-    if (fit > most) fit = most;
-    if (fit < 1) fit = 1;
-    if (rows <= fit) return (int32_t)rows;
-    /* the size near the largest that wastes least in the last tile */
-    int32_t best = fit;
-    double best_cost = 1e30;
-    for (int32_t r = fit; r >= 1 && r >= fit * 2 / 3; r--) {
-        double tiles = (double)tn__ceil_div(rows, r), steps = tiles * (r + 1.5); /* 1.5: loads of the shared operand */
-        if (steps < best_cost - 1e-9) best_cost = steps, best = r;
-    }
-    return best;
-}

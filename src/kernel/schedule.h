@@ -19,6 +19,4 @@ void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by);
  * where elements side by side in memory are far apart in the result. What fills no vector or tile goes to *tail (n_dims 0: nothing);
  * a kernel left with lanes 0 is to be scheduled again, as it is smaller now. */
 void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail);
-/* Rows of the register tile for `rows` steps with nv vectors each, so that accumulators, nv operands and one spare fit. */
-int32_t tn__schedule_rows(int64_t rows, int32_t nv, int32_t registers, int32_t most);
 #endif
