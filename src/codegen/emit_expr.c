@@ -1,6 +1,9 @@
 /* Addresses, masks and scalar expressions of a kernel as LLVM IR. */
 #include "codegen/emit_state.h"
 
+/* For fetch_ahead: bytes from step to step that no prefetcher follows, and rows of a tile that hide what asking costs. */
+enum { FAR_BYTES = 1024, FEW_ROWS = 4 };
+
 LLVMTypeRef tn__emit_scalar_type(emitter *e, tn_dtype d, bool memory) {
     switch (d) {
     case TN_DTYPE_f64: return LLVMDoubleTypeInContext(e->ir.context);
@@ -168,6 +171,23 @@ static LLVMValueRef fill(emitter *e, tn_dtype d, LLVMTypeRef t, double value) {
     return tn__ir_const_like(&e->ir, LLVMGetUndef(t), value);
 }
 
+/* Rows of a reduction that lie a page or so apart are no stream that hardware follows: each step asks for the vector that the next tile
+ * along j will read of its row. */
+static void fetch_ahead(emitter *e, const tn__kexpr *x, LLVMValueRef offset) {
+    const tn__kernel *k = e->k;
+    int64_t element = tn_dtype_bits(k->buffer_dtype[x->buffer]) / 8, next = k->j >= 0 ? k->nv * x->map.stride[k->j] : 0;
+    int32_t inner = k->n_dims - 1;
+    while (inner >= k->n_spatial && k->extent[inner] == 1) inner--;
+    if (next <= 0 || inner < k->n_spatial || k->r_lanes || x->map.stride[inner] * element < FAR_BYTES || e->rows < FEW_ROWS) return;
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->ir.context, 0), i32 = LLVMInt32TypeInContext(e->ir.context);
+    unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", 13);
+    LLVMValueRef at = LLVMBuildAdd(e->b, offset, tn__emit_c64(e, next), "");
+    LLVMValueRef args[4] = {tn__emit_pointer(e, x->buffer, at), LLVMConstInt(i32, 0, false), LLVMConstInt(i32, 2, false),
+                            LLVMConstInt(i32, 1, false)};
+    LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, &pointer, 1),
+                   LLVMGetIntrinsicDeclaration(e->ir.module, id, &pointer, 1), args, 4, "");
+}
+
 static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
     tn_dtype d = e->k->buffer_dtype[x->buffer];
     LLVMTypeRef st = tn__emit_scalar_type(e, d, true);
@@ -204,6 +224,7 @@ static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t
         if (mask) return from_memory(e, d, masked_load(e, vt, p, mask, other));
         LLVMValueRef v = LLVMBuildLoad2(e->b, vt, p, "");
         LLVMSetAlignment(v, tn_dtype_bits(d) / 8);
+        fetch_ahead(e, x, offset);
         return from_memory(e, d, v);
     }
     LLVMValueRef ps = lane_pointers(e, x->buffer, st, offset, step, by_lane);
