@@ -9,11 +9,6 @@ _Static_assert(sizeof(pthread_mutex_t) <= sizeof(tn__os_mutex), "room for a mute
 _Static_assert(sizeof(pthread_cond_t) <= sizeof(tn__os_condition), "room for a condition");
 _Static_assert(sizeof(pthread_t) <= sizeof(tn__os_thread), "room for a thread");
 
-_Static_assert(sizeof(pthread_once_t) <= sizeof(tn__os_once), "room for a once flag");
-
-/* PTHREAD_ONCE_INIT is zero in glibc and musl, which is what a static tn__os_once begins as. */
-void tn__os_call_once(tn__os_once *once, void (*body)(void)) { (void)pthread_once((pthread_once_t *)(void *)once->room, body); }
-
 static pthread_mutex_t *mutex_of(tn__os_mutex *m) { return (pthread_mutex_t *)(void *)m->room; }
 static pthread_cond_t *condition_of(tn__os_condition *c) { return (pthread_cond_t *)(void *)c->room; }
 

@@ -14,12 +14,6 @@ typedef struct tn__os_thread {
     _Alignas(16) unsigned char room[16];
 } tn__os_thread;
 
-/* What a process does once, such as initialising another library; static and zero at first. */
-typedef struct tn__os_once {
-    _Alignas(16) unsigned char room[16];
-} tn__os_once;
-void tn__os_call_once(tn__os_once *once, void (*body)(void));
-
 bool tn__os_mutex_init(tn__os_mutex *m); /* false: the system has no more of them */
 void tn__os_mutex_deinit(tn__os_mutex *m);
 void tn__os_mutex_lock(tn__os_mutex *m);

@@ -8,22 +8,17 @@
 #include <stdio.h>
 
 #include "base/context.h"
-#include "base/os_thread.h"
 #include "codegen/emit.h"
 
 /* The emitter speaks intrinsics that these passes simplify; loops are already in their final form, so no unrolling or vectorising. */
 static const char ir_passes[] = "function(mem2reg,early-cse,loop-mssa(licm),early-cse)";
 
-static void init_targets(void) {
+/* LLVM's registry of targets belongs to the process and has no lock. More than one copy of this library may use it, so it is filled while
+ * the loader runs constructors, which it does one after the other; filling it again changes nothing. */
+__attribute__((constructor)) static void init_targets(void) {
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
     LLVMInitializeNativeAsmParser();
-}
-
-void tn__llvm_init(void) {
-    /* LLVM's registry of targets is global to the process and idempotent; this only keeps two threads from doing it at once */
-    static tn__os_once once;
-    tn__os_call_once(&once, init_targets);
 }
 
 static void copy_message(char *to, size_t bytes, char *message) {
@@ -32,7 +27,6 @@ static void copy_message(char *to, size_t bytes, char *message) {
 }
 
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
-    tn__llvm_init();
     memset(out, 0, sizeof *out);
     bool host = !cpu || !strcmp(cpu, "host");
     if (host) {
@@ -58,7 +52,6 @@ tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
 }
 
 tn_error *tn__machine_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef *out) {
-    tn__llvm_init();
     char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
     LLVMTargetRef t;
     if (LLVMGetTargetFromTriple(triple, &t, &message)) {

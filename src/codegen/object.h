@@ -11,8 +11,6 @@ typedef struct tn__symbol {
     char text[64];
 } tn__symbol;
 
-/* Initialises LLVM's targets, once for the process. Every entry to LLVM comes by here or by tn__machine_create. */
-void tn__llvm_init(void);
 /* A target machine; used by one thread at a time. */
 tn_error *tn__machine_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef *out);
 /* The object file of kernels[indices[..n]], in an LLVM context of its own: any number of threads may compile at once. Its bytes depend
