@@ -1,8 +1,8 @@
-/* Fuzzes the options: lines of `key=value`. */
+/* Fuzzes the options: lines of `key=value` one by one, and the whole as a file of options. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "tenon/tenon.h"
+#include "session/options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tn_error *error = tn_context_create(NULL, &context);
     if (!error) error = tn_options_create(context, &options);
     tn_error_destroy(error);
+    if (options) tn_error_destroy(tn__options_read(options, "fuzz", source, size));
     for (char *line = source, *next; options && line; line = next) {
         next = strchr(line, '\n');
         if (next) *next++ = 0;

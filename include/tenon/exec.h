@@ -8,14 +8,27 @@
 extern "C" {
 #endif
 
-/* Options by string key (src/session/options.def lists them). Thread-compatible. */
+/* Options by string key (docs/options.md lists them). Thread-compatible.
+ *
+ * A value comes from, and each of these overrides those before it, whatever the order in which they are read:
+ *   1. its default
+ *   2. a file: the one that the environment variable TENON_CONFIG names, then those of tn_options_load_file
+ *   3. the environment: TENON_<KEY> with the key in capitals, e.g. TENON_THREADS=2
+ *   4. tn_options_set */
 typedef struct tn_options tn_options;
+/* Reads the environment: a value that does not fit there is an error here; a variable TENON_... that is no option is
+ * logged as a warning. */
 TN_API TN_MUST_USE tn_error *tn_options_create(tn_context *context, tn_options **out_options);
 TN_API void tn_options_release(tn_options *options);
 /* Unknown keys and ill-formed values are errors; an unknown key's error suggests the nearest name. */
 TN_API TN_MUST_USE tn_error *tn_options_set(tn_options *options, const char *key, const char *value);
 /* The effective value as text; borrowed; NULL for an unknown key. */
 TN_API const char *tn_options_get(const tn_options *options, const char *key);
+/* Where that value comes from: "default", "FILE:LINE", "environment TENON_KEY", or "set"; borrowed; NULL for an unknown key. */
+TN_API const char *tn_options_get_origin(const tn_options *options, const char *key);
+/* Reads options from a file: lines `key = value` (# begins a comment), or one flat JSON object. Values may be bare or in double quotes
+ * (\" and \\ stand for " and \). An error names line and column, and nothing is changed then. At most 1 MiB. */
+TN_API TN_MUST_USE tn_error *tn_options_load_file(tn_options *options, const char *path);
 
 /* A compiled graph. Immutable for its callers and thread-safe: any number of threads may run it at once. */
 typedef struct tn_executable tn_executable;

@@ -51,6 +51,11 @@ void tn__os_prefer_large_pages(void *data, size_t bytes);
 /* The whole pages within a range of a read-only mapping (tn__os_map_*) leave memory; read again, they come from the file. A hint. */
 void tn__os_forget(const void *data, size_t bytes);
 
+/* ---- environment --------------------------------------------------------------------------------------------- */
+
+/* The index-th "NAME=value" of the environment, NULL beyond the last. Borrowed: like getenv, not while another thread changes it. */
+const char *tn__os_environment(size_t index);
+
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_now_ns(void);         /* monotonic clock */

@@ -237,6 +237,14 @@ uint64_t tn__os_memory_bytes(void) {
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
 }
 
+/* ---- environment --------------------------------------------------------------------------------------------- */
+
+const char *tn__os_environment(size_t index) {
+    for (char **at = environ; at && *at; at++)
+        if (!index--) return *at;
+    return NULL;
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
 /* The whole pages of a range; 0 bytes where there is none. */

@@ -37,21 +37,26 @@ tn_error *tn_options_create(tn_context *context, tn_options **out_options) {
             return tn__error_oom();
         }
     }
-    *out_options = o;
-    return NULL;
+    tn_error *e = tn__options_load_environment(o);
+    if (e) tn_options_release(o);
+    else *out_options = o;
+    return e;
 }
 
 void tn_options_release(tn_options *options) {
     if (!options) return;
     tn_context *c = options->context;
-    for (int i = 0; i < TN__OPTION_COUNT; i++) tn__strfree(&c->allocator, options->values[i]);
+    for (int i = 0; i < TN__OPTION_COUNT; i++) {
+        tn__strfree(&c->allocator, options->values[i]);
+        tn__strfree(&c->allocator, options->origins[i]);
+    }
     tn__free(&c->allocator, options, sizeof *options);
     tn_context_release(c);
 }
 
-static int find(const char *key) {
+int tn__option_find(const char *key, size_t bytes) {
     for (int i = 0; i < TN__OPTION_COUNT; i++)
-        if (!strcmp(tn__option_infos[i].name, key)) return i;
+        if (strlen(tn__option_infos[i].name) == bytes && !memcmp(tn__option_infos[i].name, key, bytes)) return i;
     return -1;
 }
 
@@ -110,22 +115,39 @@ static tn_error *check_value(const tn_allocator *a, const tn__option_info *o, co
     return NULL;
 }
 
-tn_error *tn_options_set(tn_options *options, const char *key, const char *value) {
-    if (!options || !key || !value) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_set: NULL argument");
-    const tn_allocator *a = &options->context->allocator;
-    int i = find(key);
+tn_error *tn__options_put(tn_options *o, const char *key, const char *value, tn__option_rank rank, const char *origin) {
+    const tn_allocator *a = &o->context->allocator;
+    int i = tn__option_find(key, strlen(key));
     if (i < 0) return unknown_key(a, key);
     TN__TRY(check_value(a, &tn__option_infos[i], value));
-    char *copy = tn__strdup(a, value);
-    if (!copy) return tn__error_oom();
-    tn__strfree(a, options->values[i]);
-    options->values[i] = copy;
+    if (rank < o->ranks[i]) return NULL;
+    char *copy = tn__strdup(a, value), *where = copy && origin ? tn__strdup(a, origin) : NULL;
+    if (!copy || (origin && !where)) {
+        tn__strfree(a, copy);
+        return tn__error_oom();
+    }
+    tn__strfree(a, o->values[i]);
+    tn__strfree(a, o->origins[i]);
+    o->values[i] = copy;
+    o->origins[i] = where;
+    o->ranks[i] = (uint8_t)rank;
     return NULL;
 }
 
+tn_error *tn_options_set(tn_options *options, const char *key, const char *value) {
+    if (!options || !key || !value) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_set: NULL argument");
+    return tn__options_put(options, key, value, TN__OPTION_SET, NULL);
+}
+
 const char *tn_options_get(const tn_options *options, const char *key) {
-    int i = options && key ? find(key) : -1;
+    int i = options && key ? tn__option_find(key, strlen(key)) : -1;
     return i < 0 ? NULL : options->values[i];
+}
+
+const char *tn_options_get_origin(const tn_options *options, const char *key) {
+    int i = options && key ? tn__option_find(key, strlen(key)) : -1;
+    if (i < 0) return NULL;
+    return options->origins[i] ? options->origins[i] : options->ranks[i] == TN__OPTION_SET ? "set" : "default";
 }
 
 int64_t tn__options_int(const tn_options *options, tn__option option) { return strtoll(options->values[option], NULL, 10); }

@@ -22,10 +22,24 @@ typedef struct tn__option_info {
 
 extern const tn__option_info tn__option_infos[TN__OPTION_COUNT];
 
+/* Where a value comes from; what stands further down wins, whatever the order in which they are read. */
+typedef enum tn__option_rank { TN__OPTION_DEFAULT, TN__OPTION_FILE, TN__OPTION_ENVIRONMENT, TN__OPTION_SET } tn__option_rank;
+
 struct tn_options {
-    tn_context *context;            /* retained */
-    char *values[TN__OPTION_COUNT]; /* owned texts */
+    tn_context *context;             /* retained */
+    char *values[TN__OPTION_COUNT];  /* owned texts */
+    char *origins[TN__OPTION_COUNT]; /* owned texts; NULL: default, or set by a call */
+    uint8_t ranks[TN__OPTION_COUNT]; /* tn__option_rank */
 };
+
+/* The option of that name, its first `bytes` bytes; -1: none. */
+int tn__option_find(const char *key, size_t bytes);
+/* Sets a value that comes from `origin` ("tenon.conf:3"; NULL: none), unless a stronger one is there. Checks it in any case. */
+tn_error *tn__options_put(tn_options *options, const char *key, const char *value, tn__option_rank rank, const char *origin);
+/* options_source.c: reads what tn_options_load_file describes from memory; errors begin with `name`. */
+tn_error *tn__options_read(tn_options *options, const char *name, const char *text, size_t bytes);
+/* The file that TENON_CONFIG names, then all TENON_<KEY>. */
+tn_error *tn__options_load_environment(tn_options *options);
 
 /* The value of an INT option (already validated). */
 int64_t tn__options_int(const tn_options *options, tn__option option);

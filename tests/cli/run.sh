@@ -31,7 +31,7 @@ want() {
 # help
 want 0 "usage: tenon VERB" help
 want 0 "usage: tenon VERB" --help
-for verb in test-onnx run show diff bench profile info version; do
+for verb in test-onnx run show diff bench profile options info version; do
     want 0 "usage: tenon $verb" "$verb" --help
     want 0 "usage: tenon $verb" help "$verb"
     want 2 "did you mean --json?" "$verb" --jsno
@@ -40,6 +40,18 @@ want 0 '"version"' version --json
 want 0 '"cpu"' info --json
 want 0 "f64 multiply-add" info --measure
 want 0 '"fma_f64"' info --json # kept
+
+# options: by name, from a file and the environment; the strongest wins
+printf 'threads = 3\ncache = off # none\n' > "$work/tenon.conf"
+printf '{ "threads": 3, "cach": "off" }' > "$work/wrong.json"
+want 0 "threads = 2" options --config "$work/tenon.conf" --set threads=2
+want 0 "from: $work/tenon.conf:2" options --config "$work/tenon.conf"
+want 0 "max_specialisations = 4" options --max-specialisations 4
+want 1 "wrong.json:1:17: there is no option 'cach'; the nearest is 'cache'" options --config "$work/wrong.json"
+want 2 "did you mean --max_specialisations?" options --max_specialisation 4
+export TENON_CACHE_MAX_BYTES=4096
+want 0 "from: environment TENON_CACHE_MAX_BYTES" options --config "$work/tenon.conf"
+unset TENON_CACHE_MAX_BYTES
 
 # wrong use
 want 2 "did you mean 'bench'?" bnech

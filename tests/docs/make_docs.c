@@ -152,7 +152,15 @@ static void print_ops(void) {
 
 static void print_options(void) {
     printf("# Options and limits\n\nMade from `src/session/options.def` and `include/tenon/limits.def` by `scripts/make-docs`; do not edit.\n\n"
-           "## Options\n\nOf `tn_options_set(options, key, value)`, and of the tool as `--set KEY=VALUE`. The names of passes are in [passes.md](passes.md).\n\n"
+           "## Options\n\nThe same option can be set in four ways; each overrides those before it, whatever the order in which they are read:\n\n"
+           "1. its default;\n"
+           "2. a file, of lines `key = value` (`#` begins a comment) or one flat JSON object: the one that the environment variable\n"
+           "   `TENON_CONFIG` names, then `tn_options_load_file(options, path)`, or `--config FILE` of the tool;\n"
+           "3. the environment: `TENON_` and the key in capitals, e.g. `TENON_THREADS=2`;\n"
+           "4. `tn_options_set(options, key, value)`, or `--KEY VALUE` (also `--set KEY=VALUE`) of the tool.\n\n"
+           "Unknown keys and values that do not fit are errors that name the nearest key, or file, line and column; a variable\n"
+           "`TENON_...` that is no option is a warning. `tenon options` lists all with their value and where it comes from\n"
+           "(`tn_options_get_origin`). The names of passes are in [passes.md](passes.md).\n\n"
            "| key | values | default | |\n|---|---|---|---|\n");
     for (int i = 0; i < TN__OPTION_COUNT; i++) {
         const tn__option_info *o = &tn__option_infos[i];

@@ -1,5 +1,6 @@
 /* Argument parsing and the help text, both from a verb's option table. */
 #include "cli.h"
+#include "session/options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,13 +8,14 @@
 #include <string.h>
 
 void cli_texts_free(cli_texts *t) {
+    for (size_t i = 0; i < t->count; i++) free(t->items[i]);
     free(t->items);
     *t = (cli_texts){0};
 }
 
 static void texts_add(cli_texts *t, const char *text) {
     t->items = cli_realloc(t->items, (t->count + 1) * sizeof *t->items);
-    t->items[t->count++] = text;
+    t->items[t->count++] = cli_printf("%s", text);
 }
 
 bool cli_parse_count(const char *text, int64_t *out) {
@@ -66,6 +68,11 @@ const char *cli_nearest(const char *text, const char *const *names, size_t n) {
     return best;
 }
 
+static const cli_option *find_row(const cli_option *options, const char *name) {
+    while (options->name && strcmp(options->name, name)) options++;
+    return options->name ? options : NULL;
+}
+
 static void print_help(const cli_verb *verb, const cli_option *options) {
     printf("tenon %s: %s\n\nusage: tenon %s%s%s [options]\n\noptions:\n", verb->name, verb->summary, verb->name,
            *verb->operands ? " " : "", verb->operands);
@@ -74,13 +81,25 @@ static void print_help(const cli_verb *verb, const cli_option *options) {
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         printf("  %-24s %s\n", left, o->help);
     }
+    if (find_row(options, "set")) printf("  %-24s %s\n", "--KEY VALUE", "the same as --set KEY=VALUE; `tenon options` lists the keys");
     printf("  %-24s %s\n", "--help", "print this");
 }
 
+/* The library's option of that name, with - for _. */
+static const char *library_key(const char *name) {
+    for (int i = 0; i < TN__OPTION_COUNT; i++) {
+        const char *key = tn__option_infos[i].name, *at = name;
+        while (*key && (*key == *at || (*key == '_' && *at == '-'))) key++, at++;
+        if (!*key && !*at) return tn__option_infos[i].name;
+    }
+    return NULL;
+}
+
 static int unknown_option(const cli_verb *verb, const cli_option *options, const char *name) {
-    const char *names[64] = {"help"};
+    const char *names[64 + TN__OPTION_COUNT] = {"help"};
     size_t n = 1;
     for (const cli_option *o = options; o->name && n < 64; o++) names[n++] = o->name;
+    for (int i = 0; i < TN__OPTION_COUNT && find_row(options, "set"); i++) names[n++] = tn__option_infos[i].name;
     const char *near = cli_nearest(name, names, n);
     if (near) return cli_usage("%s: unknown option --%s; did you mean --%s?", verb->name, name, near);
     return cli_usage("%s: unknown option --%s; see `tenon %s --help`", verb->name, name, verb->name);
@@ -107,9 +126,16 @@ int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **
         size_t length = strcspn(arg + 2, "=");
         snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), arg + 2);
         const char *value = arg[2 + length] == '=' ? arg + 3 + length : NULL;
-        const cli_option *o = options;
-        while (o->name && strcmp(o->name, name)) o++;
-        if (!o->name) return unknown_option(verb, options, name);
+        const cli_option *o = find_row(options, name), *set = find_row(options, "set");
+        const char *key = o || !set ? NULL : library_key(name);
+        if (!o && !key) return unknown_option(verb, options, name);
+        if (key) {
+            if (!value && i + 1 >= argc) return cli_usage("%s: --%s wants a value", verb->name, name);
+            char *setting = cli_printf("%s=%s", key, value ? value : argv[++i]);
+            texts_add(set->target, setting);
+            free(setting);
+            continue;
+        }
         if (o->kind == CLI_FLAG) {
             if (value) return cli_usage("%s: --%s takes no value", verb->name, name);
             *(bool *)o->target = true;

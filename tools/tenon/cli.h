@@ -25,6 +25,7 @@ typedef struct cli_verb {
     V(diff,      "diff",      "MODEL",      "compare every value of a model on two devices")                      \
     V(bench,     "bench",     "MODEL...",   "time models")                                                        \
     V(profile,   "profile",   "MODEL",      "time every kernel of a model")                                      \
+    V(options,   "options",   "",           "list the library's options, their values and where they come from") \
     V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \
     V(version,   "version",   "",           "print the version")
 
@@ -35,7 +36,7 @@ CLI_VERBS(CLI_DECLARE)
 /* ---- arguments ----------------------------------------------------------------------------------------------- */
 
 typedef struct cli_texts {
-    const char **items; /* owned array of borrowed texts */
+    char **items; /* owned, also the texts */
     size_t count;
 } cli_texts;
 void cli_texts_free(cli_texts *t);
@@ -86,6 +87,7 @@ uint64_t cli_now_ns(void); /* monotonic */
 typedef struct cli_target {
     const char *device; /* NULL: the library's default */
     int64_t threads;    /* 0: default */
+    const char *config; /* a file of options; NULL: none */
     cli_texts settings; /* KEY=VALUE of the library's options */
     cli_texts limits;   /* NAME=N of tn_limits */
 } cli_target;
@@ -93,6 +95,7 @@ void cli_target_free(cli_target *t);
 #define CLI_TARGET_OPTIONS(t)                                                                          \
     {"device", CLI_TEXT, &(t)->device, "NAME", "what runs it: cpu (default), ref (the slow reference) or null"},  \
     {"threads", CLI_COUNT, &(t)->threads, "N", "threads to use (default: the machine's cores)"},       \
+    {"config", CLI_TEXT, &(t)->config, "FILE", "a file of options: lines KEY = VALUE, or JSON"},         \
     {"set", CLI_TEXTS, &(t)->settings, "KEY=VALUE", "an option of the library; may be repeated"},      \
     CLI_LIMIT_OPTION(&(t)->limits)
 #define CLI_LIMIT_OPTION(t) {"limit", CLI_TEXTS, (t), "NAME=N", "a limit, e.g. max_bytes=1000000; may be repeated"}

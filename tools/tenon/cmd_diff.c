@@ -172,7 +172,7 @@ static tn_error *bisect(tn_context *c, const tn_graph *g, const diff_settings *s
         report r = {0};
         diff_settings without = *s;
         char setting[64];
-        const char **items = cli_alloc((n + 1) * sizeof *items);
+        char **items = cli_alloc((n + 1) * sizeof *items);
         for (size_t k = 0; k < n; k++) items[k] = s->target.settings.items[k];
         snprintf(setting, sizeof setting, "passes_off=%s", passes[i]);
         items[n] = setting;

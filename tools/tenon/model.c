@@ -64,7 +64,8 @@ void cli_target_free(cli_target *t) {
 }
 
 static tn_error *set_all(tn_options *options, const cli_target *target) {
-    tn_error *e = target->device ? tn_options_set(options, "device", target->device) : NULL;
+    tn_error *e = target->config ? tn_options_load_file(options, target->config) : NULL;
+    if (!e && target->device) e = tn_options_set(options, "device", target->device);
     if (!e && target->threads) {
         char text[32];
         snprintf(text, sizeof text, "%lld", (long long)target->threads);
