@@ -2,6 +2,7 @@
 #ifndef TENON_TENON_H
 #define TENON_TENON_H
 #include "tenon/base.h"
+#include "tenon/dlpack.h"
 #include "tenon/exec.h"
 #include "tenon/graph.h"
 #include "tenon/onnx.h"

@@ -126,6 +126,7 @@ tn_error *tn__tensor_create_view(tn_tensor *base, int32_t rank, const int64_t *d
     TN__TRY(tn_tensor_create_borrowed(base->context, base->dtype, rank, dims, base->data, base->bytes, release_base, base,
                                       out_tensor));
     tn_tensor_retain(base);
+    (*out_tensor)->read_only = base->read_only;
     return NULL;
 }
 

@@ -15,6 +15,7 @@ struct tn_tensor {
     void (*free_data)(void *free_self, void *data);
     void *free_self;
     bool owns_data; /* data came from the context's allocator, 64-byte aligned */
+    bool read_only; /* a run refuses to write it */
     bool of_file;   /* origin, or else data, lies in a read-only mapping of a file */
     const void *origin;   /* where the elements lie unaligned, for data to be filled from; kept alive by free_data. NULL: none */
     atomic_uchar unsettled; /* data is not filled yet: TN__TENSOR_* */

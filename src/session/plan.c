@@ -283,6 +283,9 @@ tn_error *tn__program_create(tn__settings *settings, tn_graph *s, bool varying, 
 
 static tn_error *check_output(const tn__program *p, uint32_t k, const tn_tensor *given, tn_dtype dtype, int32_t rank,
                               const int64_t *dims) {
+    if (given->read_only)
+        return TN__FAIL(&p->settings->context->allocator, INVALID_ARGUMENT, "output %u '%s': the tensor is read-only", k,
+                        p->output_names[k]);
     if (given->dtype == dtype && given->rank == rank && (!rank || !memcmp(given->dims, dims, (size_t)rank * sizeof *dims)))
         return NULL;
     char found[200], wanted[200];

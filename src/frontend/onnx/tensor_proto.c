@@ -78,7 +78,7 @@ static tn_error *from_bytes(tn__tensor_source *s, tn__mapping *mapping, tn_dtype
         (size_t)(end - raw.data) >= raw.bytes + TAIL) {
         TN__TRY(tn_tensor_create_borrowed(s->context, dtype, rank, dims, (void *)raw.data, raw.bytes, release_mapping, mapping, out));
         atomic_fetch_add_explicit(&mapping->references, 1, memory_order_relaxed);
-        (*out)->of_file = true;
+        (*out)->of_file = (*out)->read_only = true;
         return NULL;
     }
     if (end && raw.bytes >= LARGE && dtype != TN_DTYPE_bool) {
