@@ -4,6 +4,31 @@
 
 #include "base/os.h"
 
+struct tn__shared {
+    tn__shared *next;
+    const tn__shared_kind *kind;
+    _Alignas(16) unsigned char object[];
+};
+
+void *tn__context_get_shared(tn_context *c, const tn__shared_kind *kind) {
+    size_t bytes = sizeof(tn__shared) + kind->bytes;
+    tn__os_mutex_lock(&c->mutex);
+    tn__shared *s = c->shared;
+    while (s && s->kind != kind) s = s->next;
+    if (!s && (s = tn__alloc_zero(&c->allocator, bytes))) {
+        if (kind->init(c, s->object)) {
+            s->kind = kind;
+            s->next = c->shared;
+            c->shared = s;
+        } else {
+            tn__free(&c->allocator, s, bytes);
+            s = NULL;
+        }
+    }
+    tn__os_mutex_unlock(&c->mutex);
+    return s ? s->object : NULL;
+}
+
 tn_error *tn_context_create(const tn_context_options *options, tn_context **out_context) {
     if (!out_context) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: out_context is NULL");
     *out_context = NULL;
@@ -17,6 +42,10 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     tn_allocator a = o.allocator ? *o.allocator : tn__allocator_malloc;
     tn_context *c = tn__alloc_zero(&a, sizeof *c);
     if (!c) return tn__error_oom();
+    if (!tn__os_mutex_init(&c->mutex)) {
+        tn__free(&a, c, sizeof *c);
+        return tn__error_oom();
+    }
     atomic_init(&c->references, 1);
     c->allocator = a;
     c->log = o.log;
@@ -45,6 +74,12 @@ void tn_context_retain(tn_context *context) {
 void tn_context_release(tn_context *context) {
     if (!context || atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) return;
     tn_allocator a = context->allocator;
+    for (tn__shared *s = context->shared, *next; s; s = next) {
+        next = s->next;
+        s->kind->deinit(context, s->object);
+        tn__free(&a, s, sizeof *s + s->kind->bytes);
+    }
+    tn__os_mutex_deinit(&context->mutex);
     tn__free(&a, context, sizeof *context);
 }
 

@@ -3,6 +3,15 @@
 #define TN_BASE_CONTEXT_H
 #include <stdatomic.h>
 #include "base/alloc.h"
+#include "base/os_thread.h"
+
+/* One object of each kind that higher layers keep for a context: made when first asked for, ended with the context. A kind is its address. */
+typedef struct tn__shared_kind {
+    size_t bytes;
+    bool (*init)(tn_context *c, void *object); /* zeroed before; false: no memory, or no locks */
+    void (*deinit)(tn_context *c, void *object);
+} tn__shared_kind;
+typedef struct tn__shared tn__shared;
 
 struct tn_context {
     atomic_uint references;
@@ -10,7 +19,11 @@ struct tn_context {
     void (*log)(void *self, tn_log_level level, const char *message);
     void *log_self;
     tn_limits limits; /* all fields set */
+    tn__os_mutex mutex;
+    tn__shared *shared; /* under the mutex */
 };
 
+/* NULL: out of memory. Thread-safe; the object guards itself. */
+void *tn__context_get_shared(tn_context *c, const tn__shared_kind *kind);
 void tn__log(const tn_context *c, tn_log_level level, const char *format, ...) TN_PRINTF(3, 4);
 #endif

@@ -2,12 +2,11 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <time.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(tn__os_mutex), "room for a mutex");
 _Static_assert(sizeof(pthread_cond_t) <= sizeof(tn__os_condition), "room for a condition");
-_Static_assert(sizeof(pthread_t) <= sizeof(tn__os_thread), "room for a thread");
+_Static_assert(sizeof(pthread_t) <= sizeof((tn__os_thread *)0)->room, "room for a thread");
 
 static pthread_mutex_t *mutex_of(tn__os_mutex *m) { return (pthread_mutex_t *)(void *)m->room; }
 static pthread_cond_t *condition_of(tn__os_condition *c) { return (pthread_cond_t *)(void *)c->room; }
@@ -23,26 +22,17 @@ void tn__os_condition_wait(tn__os_condition *c, tn__os_mutex *m) { (void)pthread
 void tn__os_condition_signal(tn__os_condition *c) { (void)pthread_cond_signal(condition_of(c)); }
 void tn__os_condition_broadcast(tn__os_condition *c) { (void)pthread_cond_broadcast(condition_of(c)); }
 
-/* pthread's entry has another type than ours; the pair travels through the heap and dies in the new thread. */
-typedef struct start_record {
-    void (*body)(void *self);
-    void *self;
-} start_record;
-
+/* pthread's entry has another type than ours. */
 static void *thread_entry(void *argument) {
-    start_record record = *(start_record *)argument;
-    free(argument);
-    record.body(record.self);
+    const tn__os_thread *t = argument;
+    t->body(t->self);
     return NULL;
 }
 
 bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self) {
-    start_record *record = malloc(sizeof *record);
-    if (!record) return false;
-    *record = (start_record){body, self};
-    if (pthread_create((pthread_t *)(void *)t->room, NULL, thread_entry, record) == 0) return true;
-    free(record);
-    return false;
+    t->body = body;
+    t->self = self;
+    return pthread_create((pthread_t *)(void *)t->room, NULL, thread_entry, t) == 0;
 }
 
 void tn__os_thread_join(tn__os_thread *t) { (void)pthread_join(*(pthread_t *)(void *)t->room, NULL); }

@@ -12,6 +12,8 @@ typedef struct tn__os_condition {
 } tn__os_condition;
 typedef struct tn__os_thread {
     _Alignas(16) unsigned char room[16];
+    void (*body)(void *self);
+    void *self;
 } tn__os_thread;
 
 bool tn__os_mutex_init(tn__os_mutex *m); /* false: the system has no more of them */
@@ -25,7 +27,7 @@ void tn__os_condition_wait(tn__os_condition *c, tn__os_mutex *m); /* may wake wi
 void tn__os_condition_signal(tn__os_condition *c);
 void tn__os_condition_broadcast(tn__os_condition *c);
 
-bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self); /* false: no thread was made */
+bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self); /* `t` stays in place till joined; false: no thread was made */
 void tn__os_thread_join(tn__os_thread *t);
 
 /* Processors this process may run on, at least 1. */

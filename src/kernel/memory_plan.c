@@ -11,9 +11,7 @@ void tn__kprogram_destroy(tn__kprogram *p) {
     const tn_allocator *a = &c->allocator;
     for (size_t i = 0; i < p->slots.count; i++) tn_tensor_release(p->slots.data[i].constant);
     for (size_t i = 0; i < p->kernels.count; i++) tn__free(a, p->kernels.data[i], sizeof(tn__kernel));
-    for (size_t i = 0; i < p->packs.count; i++) tn_tensor_release(p->packs.data[i].source);
-    TN__VEC_FREE(a, &p->packs);
-    tn__block_destroy(a, &p->packed);
+    tn__kprogram_unpack(p);
     TN__VEC_FREE(a, &p->slots);
     TN__VEC_FREE(a, &p->steps);
     TN__VEC_FREE(a, &p->kernels);

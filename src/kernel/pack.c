@@ -1,9 +1,7 @@
-/* What is packed and how: the layouts of each kind of operand, one kernel of the same form for what is made at run time, and the packing
- * of a whole program's constants. */
+/* What is packed and how: the layouts of each kind of operand, and one kernel of the same form for what is made at run time. */
 #include "kernel/pack.h"
 #include "kernel/lower_maps.h"
 
-#include "base/os.h"
 #include "kernel/lower.h"
 
 /* ---- notes of the lowering ------------------------------------------------------------------------------------------------ */
@@ -16,7 +14,7 @@ static void simplify(tn__pack *p) {
     p->n_dims = n;
 }
 
-static bool equal(const tn__pack *a, const tn__pack *b) {
+bool tn__pack_equal(const tn__pack *a, const tn__pack *b) {
     if (a->offset != b->offset || a->n_axes != b->n_axes || a->n_dims != b->n_dims || a->widen != b->widen) return false;
     for (int32_t i = 0; i < a->n_axes; i++)
         if (a->axes[i].extent != b->axes[i].extent || a->axes[i].stride != b->axes[i].stride) return false;
@@ -26,28 +24,25 @@ static bool equal(const tn__pack *a, const tn__pack *b) {
 }
 
 tn_error *tn__pack_slot(tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot) {
-    enum { ALIGN = 64 }; /* and as many bytes beyond the end: a kernel may read a whole vector there */
     tn__kprogram *program = l->p;
     tn__pack_job job = {.source = (tn_tensor *)t, .pack = *p};
     int64_t elements = 1;
     size_t bytes, end;
     simplify(&job.pack);
     for (size_t i = program->packs.count; i-- > 0;)
-        if (program->packs.data[i].source == t && equal(&program->packs.data[i].pack, &job.pack)) {
+        if (program->packs.data[i].source == t && tn__pack_equal(&program->packs.data[i].pack, &job.pack)) {
             *out_slot = program->packs.data[i].slot;
             return NULL;
         }
     for (int32_t d = 0; d < p->n_dims; d++)
         if (!tn__mul_i64(elements, p->dims[d].count, &elements)) return TN__FAIL(l->a, LIMIT_EXCEEDED, "a packed constant is too large");
-    if (!tn__mul((size_t)elements, tn__pack_item(p, t->dtype), &bytes) || !tn__add(bytes, 2 * ALIGN, &end) ||
-        !tn__add(program->packed_bytes, end / ALIGN * ALIGN, &end))
+    if (!tn__mul((size_t)elements, tn__pack_item(p, t->dtype), &bytes) || !tn__add(program->constant_bytes, bytes, &end) ||
+        end > SIZE_MAX / 2)
         return TN__FAIL(l->a, LIMIT_EXCEEDED, "the packed constants are too large");
     job.bytes = bytes;
-    job.offset = program->packed_bytes;
     job.slot = *out_slot = tn__lower_slot(l, TN__SLOT_CONSTANT, bytes);
     if (job.slot == TN__NO_SLOT || !TN__PUSH(l->a, &program->packs, job)) return tn__error_oom();
     tn_tensor_retain(job.source);
-    program->packed_bytes = end;
     program->constant_bytes += bytes;
     return NULL;
 }
@@ -136,63 +131,4 @@ tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_
     int64_t row = (int64_t)nv * l->w;
     tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0};
     return tn__pack_value(l, v, &p, out_slot);
-}
-
-/* ---- the packing of a program --------------------------------------------------------------------------------------------- */
-
-/* What one thread does at a time: slices of dim 0 of one job. */
-typedef struct piece {
-    uint32_t job;
-    int64_t begin, end;
-} piece;
-
-typedef struct packing {
-    tn__kprogram *p;
-    piece *pieces;
-    atomic_uint *left; /* by job: pieces to be done */
-} packing;
-
-static void pack_pieces(void *self, int64_t begin, int64_t end, int32_t worker) {
-    const packing *s = self;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        const piece *x = &s->pieces[i];
-        const tn__pack_job *j = &s->p->packs.data[x->job];
-        char *dst = (char *)s->p->packed.data + j->offset;
-        tn__pack_move(&j->pack, j->source->dtype, tn__tensor_bytes(j->source), dst, x->begin, x->end);
-        /* both forms of all weights in memory would be the peak of the whole process */
-        if (atomic_fetch_sub_explicit(&s->left[x->job], 1, memory_order_acq_rel) == 1) tn__tensor_forget(j->source);
-    }
-}
-
-static int64_t slices_a_piece(const tn__pack_job *j) {
-    enum { BYTES = 256 << 10 };
-    int64_t slice = (int64_t)j->bytes / j->pack.dims[0].count;
-    return slice && slice < BYTES ? BYTES / slice : 1;
-}
-
-static int64_t pieces_of(const tn__pack_job *j) { return j->bytes ? tn__ceil_div(j->pack.dims[0].count, slices_a_piece(j)) : 0; }
-
-tn_error *tn__kprogram_pack(tn__kprogram *p, tn__pool *pool) {
-    tn__arena arena;
-    tn__arena_init(&arena, &p->context->allocator);
-    int64_t n = 0, at = 0;
-    for (size_t i = 0; i < p->packs.count; i++) n += pieces_of(&p->packs.data[i]);
-    packing s = {p, TN__ARENA_ARRAY(&arena, piece, n + 1), TN__ARENA_ARRAY(&arena, atomic_uint, p->packs.count + 1)};
-    if (!s.pieces || !s.left || !tn__block_create(&p->context->allocator, p->packed_bytes, &p->packed)) {
-        tn__arena_deinit(&arena);
-        return tn__error_oom();
-    }
-    for (size_t i = 0; i < p->packs.count; i++) {
-        const tn__pack_job *j = &p->packs.data[i];
-        int64_t step = slices_a_piece(j), count = j->pack.dims[0].count, end = at + pieces_of(j);
-        atomic_init(&s.left[i], (unsigned)(end - at));
-        for (int64_t k = 0; at < end; k += step) s.pieces[at++] = (piece){(uint32_t)i, k, k + step < count ? k + step : count};
-        p->slots.data[j->slot].data = (char *)p->packed.data + j->offset;
-    }
-    tn__pool_run(pool, pack_pieces, &s, n, 1);
-    tn__arena_deinit(&arena);
-    for (size_t i = 0; i < p->packs.count; i++) tn_tensor_release(p->packs.data[i].source);
-    TN__VEC_FREE(&p->context->allocator, &p->packs);
-    return NULL;
 }

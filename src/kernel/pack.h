@@ -27,11 +27,15 @@ typedef struct tn__pack_job {
     tn_tensor *source; /* retained */
     tn__pack pack;
     uint32_t slot;
-    size_t bytes, offset; /* packed; offset in the program's block */
+    size_t bytes; /* packed */
 } tn__pack_job;
+
+/* Packed constants that were made at once, for all programs of a context that want the same bytes in the same form. */
+typedef struct tn__packed tn__packed;
 
 /* Packs slices [begin, end) of dim 0 of elements of `dtype` (1, 2, 4 or 8 bytes); `dst` is where dim 0 begins. `src` need not be aligned. */
 void tn__pack_move(const tn__pack *p, tn_dtype dtype, const void *src, void *dst, int64_t begin, int64_t end);
+bool tn__pack_equal(const tn__pack *a, const tn__pack *b);
 /* Bytes of a packed element. */
 size_t tn__pack_item(const tn__pack *p, tn_dtype dtype);
 
@@ -41,8 +45,10 @@ struct tn__kprogram;
 tn_error *tn__pack_slot(struct tn__lower *l, const tn_tensor *t, const tn__pack *p, uint32_t *out_slot);
 /* The same for any value: where it is not constant, by a kernel into a slot of the arena. */
 tn_error *tn__pack_value(struct tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot);
-/* Does what tn__pack_slot noted; the program must not run before. */
+/* Does what tn__pack_slot noted; the program must not run before. What a live program of the context has is taken from there. */
 tn_error *tn__kprogram_pack(struct tn__kprogram *p, tn__pool *pool);
+/* Gives all of it back. */
+void tn__kprogram_unpack(struct tn__kprogram *p);
 
 /* [outer][c][inner] -> [outer][c / w][inner][w], c the given axis. */
 tn_error *tn__pack_blocked(struct tn__lower *l, const tn_tensor *t, int32_t axis, uint32_t *out_slot);

@@ -98,8 +98,7 @@ typedef struct tn__kprogram {
     TN__VEC(tn__step) steps;
     TN__VEC(tn__kernel *) kernels; /* each from the context's allocator */
     TN__VEC(tn__pack_job) packs; /* to be done by tn__kprogram_pack, empty afterwards */
-    tn__block packed;
-    size_t packed_bytes; /* of that block */
+    TN__VEC(tn__packed *) packed; /* a reference to each */
     size_t arena_bytes, arena_lower_bound, constant_bytes;
     size_t scratch_bytes; /* a thread */
     double flops;

@@ -1,7 +1,7 @@
 /* The thread pool: parallel loops whose chunks depend on the loop alone, never on the number of threads. */
 #ifndef TN_RT_POOL_H
 #define TN_RT_POOL_H
-#include "base/error.h"
+#include "base/context.h"
 
 /* A fixed set of threads. Thread-safe. */
 typedef struct tn__pool tn__pool;
@@ -12,6 +12,10 @@ typedef struct tn__pool tn__pool;
 TN_MUST_USE tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out_pool);
 /* Ends the threads. No call of tn__pool_run may be under way. NULL is allowed. */
 void tn__pool_destroy(tn__pool *pool);
+/* The pool of `threads` threads that the users in a context share; made for the first of them, destroyed with the last. Thread-safe; the
+ * user retains the context. */
+TN_MUST_USE tn_error *tn__pool_acquire(tn_context *c, int32_t threads, tn__pool **out_pool);
+void tn__pool_release(tn_context *c, tn__pool *pool); /* NULL is allowed */
 /* Threads of the pool with the caller; 1 for NULL. */
 int32_t tn__pool_get_threads(const tn__pool *pool);
 

@@ -24,7 +24,7 @@ typedef struct cpu_artefact {
     tn_context *context; /* retained */
     tn__kprogram *program;
     tn__code *code;
-    tn__pool *pool;
+    tn__pool *pool; /* of the context; NULL: one thread */
     tn__step_time *times;              /* by step; NULL: no profile */
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
 } cpu_artefact;
@@ -202,7 +202,7 @@ static void cpu_destroy(tn__artefact *artefact) {
     if (!c) return;
     tn_context *context = c->context;
     for (int i = 0; i < SPARE; i++) workspace_free(c, atomic_load(&c->spare[i]));
-    tn__pool_destroy(c->pool);
+    tn__pool_release(context, c->pool);
     tn__code_destroy(c->code);
     if (c->times) tn__free(&context->allocator, c->times, (c->program->steps.count + 1) * sizeof *c->times);
     tn__kprogram_destroy(c->program);
@@ -216,7 +216,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     for (size_t i = 0; i < g->values.count; i++)
         if (g->values.data[i].type.dtype == TN_DTYPE_string)
             return TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
-    if (config->threads > 1) TN__TRY(tn__pool_create(&c->context->allocator, config->threads, &c->pool));
+    if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, config->threads, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers};
