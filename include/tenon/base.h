@@ -58,7 +58,9 @@ TN_API void tn_error_destroy(tn_error *error);
 
 /* ---- allocator, logger, context ------------------------------------------------------------------------------ */
 
-/* The caller's memory. Both functions must be thread-safe. `align` is a power of two, at most 4096. */
+/* The caller's memory: all of tensors, graphs, compiled programs and runs. Both functions must be thread-safe. `align` is a power of two,
+ * at most 4096. Not from here: what LLVM takes while it generates code and for the code itself (it is C++ and has its own), what the system
+ * takes for threads, locks and files, and a file that is mapped. */
 typedef struct tn_allocator {
     size_t struct_size;
     void *self;
@@ -78,12 +80,27 @@ typedef struct tn_limits {
 #include "tenon/limits.def"
 } tn_limits;
 
+/* The caller's threads. Where they are given the library makes none: compilation and runs call parallel_for from the thread that called
+ * them, and no result depends on the threads. */
+typedef struct tn_thread_pool {
+    size_t struct_size;
+    void *self;
+    int32_t threads; /* the most bodies that run at the same time, 1 to 1024; the option `threads` can only lower it */
+    /* Calls body(body_self, index) for each index of [0, n) exactly once, in any order, on any threads, also one after the other on the
+     * caller's own, and returns when all have returned. 2 <= n <= threads. Thread-safe; must not throw. A body may take milliseconds, never
+     * waits for another, and needs 1 MiB of stack while compiling. An index that is not called, or twice, makes the call that wanted the
+     * work fail with INVALID_ARGUMENT; a body called after the return is not detected. While it waits, the thread must not run other work
+     * that calls this library with objects of the same context. */
+    void (*parallel_for)(void *self, void (*body)(void *body_self, int64_t index), void *body_self, int64_t n);
+} tn_thread_pool;
+
 typedef struct tn_context_options {
     size_t struct_size;
     const tn_allocator *allocator; /* copied; NULL = malloc */
     void (*log)(void *self, tn_log_level level, const char *message); /* NULL = silent */
     void *log_self;
     const tn_limits *limits; /* copied; NULL = defaults */
+    const tn_thread_pool *thread_pool; /* copied; NULL = threads of the library's own */
 } tn_context_options;
 
 /* What all objects of one user share. Thread-safe, reference-counted; every object made from it holds a reference. */

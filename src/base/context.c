@@ -39,6 +39,16 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     if (options) memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
     if (o.allocator && (!o.allocator->allocate || !o.allocator->deallocate))
         return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: the allocator lacks a function");
+    tn_thread_pool pool = {0};
+    if (o.thread_pool) {
+        if (o.thread_pool->struct_size < sizeof pool)
+            return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: thread_pool->struct_size is %zu, wanted at least %zu",
+                            o.thread_pool->struct_size, sizeof pool);
+        pool = *o.thread_pool;
+        if (!pool.parallel_for || pool.threads < 1 || pool.threads > TN__MAX_THREADS)
+            return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: thread_pool: found %d threads%s, wanted 1 to %d", (int)pool.threads,
+                            pool.parallel_for ? "" : " and no parallel_for", TN__MAX_THREADS);
+    }
     tn_allocator a = o.allocator ? *o.allocator : tn__allocator_malloc;
     tn_context *c = tn__alloc_zero(&a, sizeof *c);
     if (!c) return tn__error_oom();
@@ -50,6 +60,7 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     c->allocator = a;
     c->log = o.log;
     c->log_self = o.log_self;
+    c->thread_pool = pool;
     if (o.limits) {
         size_t n = o.limits->struct_size < sizeof c->limits ? o.limits->struct_size : sizeof c->limits;
         memcpy(&c->limits, o.limits, n);

@@ -19,6 +19,7 @@ struct tn_context {
     void (*log)(void *self, tn_log_level level, const char *message);
     void *log_self;
     tn_limits limits; /* all fields set */
+    tn_thread_pool thread_pool; /* threads 0: none was given */
     tn__os_mutex mutex;
     tn__shared *shared; /* under the mutex */
 };

@@ -3,6 +3,8 @@
 #define TN_BASE_OS_THREAD_H
 #include "base/error.h"
 
+enum { TN__MAX_THREADS = 1024 }; /* that one call uses */
+
 /* Room for the system's own objects; os_posix_thread.c asserts that they fit. */
 typedef struct tn__os_mutex {
     _Alignas(16) unsigned char room[64];

@@ -114,8 +114,7 @@ static tn_error *compile(build *b, tn__pool *pool) {
     b->n_machines = tn__pool_get_threads(pool);
     b->machines = TN__ARENA_ARRAY(&b->arena, LLVMTargetMachineRef, b->n_machines);
     if (!b->machines) return tn__error_oom();
-    tn__pool_run(pool, compile_units, b, b->n_units, 1);
-    tn_error *e = NULL;
+    tn_error *e = tn__pool_run(pool, compile_units, b, b->n_units, 1);
     for (uint32_t i = 0; i < b->n_units; i++) { /* the first one in order, for the message not to depend on the threads either */
         if (!e) e = b->units[i].error;
         else tn_error_destroy(b->units[i].error);

@@ -123,7 +123,7 @@ static void do_pieces(void *self, int64_t begin, int64_t end, int32_t worker) {
 }
 
 /* All jobs that have a candidate, or all that have none. */
-static void do_jobs(packing *s, bool with_candidate, tn__pool *pool) {
+static tn_error *do_jobs(packing *s, bool with_candidate, tn__pool *pool) {
     int64_t n = 0;
     for (uint32_t i = 0; i < s->p->packs.count; i++) {
         const tn__pack_job *j = &s->p->packs.data[i];
@@ -132,7 +132,7 @@ static void do_jobs(packing *s, bool with_candidate, tn__pool *pool) {
         atomic_store_explicit(&s->tasks[i].left, (unsigned)(end - first), memory_order_relaxed);
         for (int64_t k = 0; n < end; k += step) s->pieces[n++] = (piece){i, k, k + step < count ? k + step : count};
     }
-    tn__pool_run(pool, do_pieces, s, n, 1);
+    return tn__pool_run(pool, do_pieces, s, n, 1);
 }
 
 /* ---- sharing -------------------------------------------------------------------------------------------------------------- */
@@ -213,13 +213,14 @@ static tn_error *pack_rest(packing *s, registry *r, tn__pool *pool) {
     }
     for (size_t i = 0; i < p->packs.count; i++)
         if (!s->tasks[i].there) s->tasks[i].dst = (char *)b->memory.data + s->tasks[i].item.offset;
-    do_jobs(s, false, pool);
-    tn__os_mutex_lock(&r->mutex);
     b->references = 1;
+    tn_error *e = do_jobs(s, false, pool);
+    if (e) b->items.count = 0; /* nobody is to find it; the program gives it back */
+    tn__os_mutex_lock(&r->mutex);
     b->next = r->first;
     r->first = b;
     tn__os_mutex_unlock(&r->mutex);
-    return NULL;
+    return e;
 no_memory:
     TN__VEC_FREE(a, &b->items);
     tn__free(a, b, sizeof *b);
@@ -233,10 +234,13 @@ static tn_error *pack(packing *s, registry *r, tn__pool *pool) {
         s->tasks[i].item = (item){j->pack, j->source->dtype, sample_of(j->source), j->bytes, 0};
     }
     find_candidates(r, s);
-    do_jobs(s, true, pool);
+    tn_error *e = do_jobs(s, true, pool);
     for (size_t i = 0; i < p->packs.count; i++)
         if (atomic_load_explicit(&s->tasks[i].differs, memory_order_relaxed)) s->tasks[i].there = NULL;
-    TN__TRY(keep_found(s, r));
+    tn_error *kept = keep_found(s, r);
+    if (!e) e = kept;
+    else tn_error_destroy(kept);
+    TN__TRY(e);
     TN__TRY(pack_rest(s, r, pool));
     for (size_t i = 0; i < p->packs.count; i++)
         p->slots.data[p->packs.data[i].slot].data = s->tasks[i].there ? (char *)s->tasks[i].there : s->tasks[i].dst;

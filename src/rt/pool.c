@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/os_thread.h"
+#include "rt/caller_pool.h"
 
 /* The loop under way is published through one word:
  *
@@ -19,7 +20,7 @@
 #define OPEN_BIT (UINT64_C(1) << 16)
 #define EPOCH_SHIFT 17
 
-_Static_assert(TN__POOL_MAX_THREADS < INSIDE_MASK, "the count of workers fits its field");
+_Static_assert(TN__MAX_THREADS < INSIDE_MASK, "the count of workers fits its field");
 
 #define SPIN_NS 20000
 
@@ -31,6 +32,7 @@ typedef struct worker {
 
 struct tn__pool {
     tn_allocator allocator;
+    tn_thread_pool caller; /* threads 0: the threads are our own */
     int32_t threads;
     int32_t n_started; /* workers[1 .. n_started] have a thread */
     worker *workers;   /* owned, `threads` of them; [0] is unused: it is the caller */
@@ -133,18 +135,14 @@ static void run_alone(void (*body)(void *, int64_t, int64_t, int32_t), void *sel
     }
 }
 
-void tn__pool_run(tn__pool *pool, void (*body)(void *self, int64_t begin, int64_t end, int32_t worker), void *self, int64_t n,
-                  int64_t grain) {
-    if (n <= 0) return;
+tn_error *tn__pool_run(tn__pool *pool, void (*body)(void *self, int64_t begin, int64_t end, int32_t worker), void *self, int64_t n,
+                       int64_t grain) {
+    if (n <= 0) return NULL;
     if (grain < 1) grain = 1;
-    if (n <= grain) {
-        body(self, 0, n, 0);
-        return;
-    }
-    if (!pool || pool->threads == 1 || atomic_exchange(&pool->busy, true)) {
-        run_alone(body, self, n, grain);
-        return;
-    }
+    if (n <= grain) return body(self, 0, n, 0), NULL;
+    if (!pool || pool->threads == 1) return run_alone(body, self, n, grain), NULL;
+    if (pool->caller.threads) return tn__caller_pool_run(&pool->allocator, &pool->caller, pool->threads, body, self, n, grain);
+    if (atomic_exchange(&pool->busy, true)) return run_alone(body, self, n, grain), NULL;
     pool->body = body;
     pool->self = self;
     pool->n = n;
@@ -163,6 +161,7 @@ void tn__pool_run(tn__pool *pool, void (*body)(void *self, int64_t begin, int64_
     atomic_fetch_and(&pool->state, ~OPEN_BIT);
     wait_for_workers(pool);
     atomic_store(&pool->busy, false);
+    return NULL;
 }
 
 int32_t tn__pool_get_threads(const tn__pool *pool) { return pool ? pool->threads : 1; }
@@ -182,10 +181,9 @@ void tn__pool_destroy(tn__pool *pool) {
     a.deallocate(a.self, pool, sizeof *pool);
 }
 
-tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out_pool) {
-    *out_pool = NULL;
-    if (threads < 1 || threads > TN__POOL_MAX_THREADS)
-        return TN__FAIL(a, INVALID_ARGUMENT, "thread pool: found %d threads, wanted 1 to %d", (int)threads, TN__POOL_MAX_THREADS);
+static tn_error *make(const tn_allocator *a, int32_t threads, tn__pool **out_pool) {
+    if (threads < 1 || threads > TN__MAX_THREADS)
+        return TN__FAIL(a, INVALID_ARGUMENT, "thread pool: found %d threads, wanted 1 to %d", (int)threads, TN__MAX_THREADS);
     tn__pool *p = a->allocate(a->self, sizeof *p, _Alignof(tn__pool));
     if (!p) return tn__error_oom();
     memset(p, 0, sizeof *p);
@@ -206,6 +204,14 @@ tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out
         a->deallocate(a->self, p, sizeof *p);
         return TN__FAIL(a, LIMIT_EXCEEDED, "thread pool: the system gave no mutex or condition");
     }
+    *out_pool = p;
+    return NULL;
+}
+
+tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out_pool) {
+    *out_pool = NULL;
+    tn__pool *p;
+    TN__TRY(make(a, threads, &p));
     for (int32_t i = 1; i < threads; i++) {
         p->workers[i] = (worker){.pool = p, .index = i};
         if (!tn__os_thread_start(&p->workers[i].thread, worker_main, &p->workers[i])) {
@@ -214,6 +220,15 @@ tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out
         }
         p->n_started = i;
     }
+    *out_pool = p;
+    return NULL;
+}
+
+tn_error *tn__pool_create_of_caller(const tn_allocator *a, const tn_thread_pool *caller, int32_t threads, tn__pool **out_pool) {
+    *out_pool = NULL;
+    tn__pool *p;
+    TN__TRY(make(a, threads, &p));
+    p->caller = *caller;
     *out_pool = p;
     return NULL;
 }

@@ -28,7 +28,8 @@ static const tn__shared_kind pools_kind = {sizeof(pools), pools_init, pools_dein
 static tn_error *make(tn_context *c, pools *s, int32_t threads, shared_pool **out) {
     shared_pool *x = tn__alloc_zero(&c->allocator, sizeof *x);
     if (!x) return tn__error_oom();
-    tn_error *e = tn__pool_create(&c->allocator, threads, &x->pool);
+    tn_error *e = c->thread_pool.threads ? tn__pool_create_of_caller(&c->allocator, &c->thread_pool, threads, &x->pool)
+                                         : tn__pool_create(&c->allocator, threads, &x->pool);
     if (e) {
         tn__free(&c->allocator, x, sizeof *x);
         return e;

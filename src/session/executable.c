@@ -71,7 +71,9 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     s->device = device;
     s->max_specialisations = (uint32_t)tn__options_int(o, TN__OPTION_max_specialisations);
     int64_t threads = tn__options_int(o, TN__OPTION_threads);
-    if (!threads) threads = tn__os_processor_count();
+    int32_t most = context->thread_pool.threads; /* 0: there is no such bound */
+    if (!threads) threads = most ? most : tn__os_processor_count();
+    if (most && threads > most) threads = most;
     const char *passes = o->values[TN__OPTION_passes_off], *cpu = o->values[TN__OPTION_cpu];
     const char *dir = o->values[TN__OPTION_cache_dir];
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";

@@ -32,7 +32,7 @@ static void count_body(void *self, int64_t begin, int64_t end, int32_t worker) {
 static void run_counted(loop *l, int64_t n, int64_t grain) {
     l->n = n, l->grain = grain;
     for (int64_t i = 0; i < n; i++) atomic_store(&l->hits[i], 0);
-    tn__pool_run(l->pool, count_body, l, n, grain);
+    assert_null(tn__pool_run(l->pool, count_body, l, n, grain));
     for (int64_t i = 0; i < n; i++)
         if (atomic_load(&l->hits[i]) != 1) atomic_fetch_add(&l->bad, 1);
 }
@@ -92,15 +92,15 @@ static void inner_body(void *self, int64_t begin, int64_t end, int32_t worker) {
     atomic_fetch_add(&((nest *)self)->sum, (int)(end - begin));
 }
 static void outer_body(void *self, int64_t begin, int64_t end, int32_t worker) {
-    tn__pool_run(((nest *)self)->pool, inner_body, self, 10 * (end - begin), 3);
+    assert_null(tn__pool_run(((nest *)self)->pool, inner_body, self, 10 * (end - begin), 3));
 }
 
 static void test_call_from_body(void **state) {
     nest n = {0};
     assert_null(tn__pool_create(&tn__allocator_malloc, 3, &n.pool));
-    tn__pool_run(n.pool, outer_body, &n, 50, 2);
+    assert_null(tn__pool_run(n.pool, outer_body, &n, 50, 2));
     assert_int_equal(atomic_load(&n.sum), 500);
-    tn__pool_run(NULL, outer_body, &n, 50, 2);
+    assert_null(tn__pool_run(NULL, outer_body, &n, 50, 2));
     assert_int_equal(atomic_load(&n.sum), 1000);
     tn__pool_destroy(n.pool);
 }

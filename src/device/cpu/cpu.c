@@ -151,13 +151,13 @@ static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w
     switch (s->kind) {
     case TN__STEP_KERNEL: {
         launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes};
-        if (s->outer <= s->grain) launch_body(&l, 0, s->outer, 0);
-        else tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
+        if (s->outer > s->grain) return tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
+        launch_body(&l, 0, s->outer, 0);
         return NULL;
     }
     case TN__STEP_CALL: return run_call(c, s, addresses);
     case TN__STEP_CHECK: return run_check(c, s, addresses);
-    case TN__STEP_LOOP: tn__loop_run(p, s->loop, c->code, c->pool, addresses); return NULL;
+    case TN__STEP_LOOP: return tn__loop_run(p, s->loop, c->code, c->pool, addresses);
     default: { /* COPY; an arena slot is rounded up, the other need not be */
         size_t from = p->slots.data[s->slots[0]].bytes, to = p->slots.data[s->slots[1]].bytes;
         if (from && to) memcpy(addresses[s->slots[1]], addresses[s->slots[0]], from < to ? from : to);

@@ -19,7 +19,7 @@ static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) 
     l->function(l->buffers, begin, end);
 }
 
-static void run_launch(const state *s, const tn__loop_launch *at, int64_t trip) {
+static tn_error *run_launch(const state *s, const tn__loop_launch *at, int64_t trip) {
     void *buffers[TN__K_BUFFERS];
     for (uint32_t b = 0; b < at->n_buffers; b++) {
         const tn__loop_buffer *x = &at->buffers[b];
@@ -27,22 +27,26 @@ static void run_launch(const state *s, const tn__loop_launch *at, int64_t trip) 
     }
     int64_t grid = s->program->kernels.data[at->kernel]->grid;
     launch l = {tn__code_get(s->code, at->kernel), buffers};
-    if (!s->pool || grid <= at->grain) l.function(buffers, 0, grid);
-    else tn__pool_run(s->pool, launch_body, &l, grid, at->grain);
+    if (s->pool && grid > at->grain) return tn__pool_run(s->pool, launch_body, &l, grid, at->grain);
+    l.function(buffers, 0, grid);
+    return NULL;
+}
+
+static tn_error *run_strand(const state *s, int64_t strand) {
+    const tn__loop_launch *first = s->loop->launches + strand * s->loop->n_launches;
+    for (int64_t trip = 0; trip < s->loop->trips; trip++)
+        for (uint32_t i = 0; i < s->loop->n_launches; i++) TN__TRY(run_launch(s, &first[i], trip));
+    return NULL;
 }
 
 static void run_strands(void *self, int64_t begin, int64_t end, int32_t worker) {
     (void)worker;
-    const state *s = self;
-    for (int64_t strand = begin; strand < end; strand++) {
-        const tn__loop_launch *first = s->loop->launches + strand * s->loop->n_launches;
-        for (int64_t trip = 0; trip < s->loop->trips; trip++)
-            for (uint32_t i = 0; i < s->loop->n_launches; i++) run_launch(s, &first[i], trip);
-    }
+    for (int64_t strand = begin; strand < end; strand++) tn_error_destroy(run_strand(self, strand)); /* without a pool: none */
 }
 
-void tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, void *const *addresses) {
+tn_error *tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, void *const *addresses) {
     state s = {p, loop, code, loop->together ? NULL : pool, addresses};
-    if (loop->together) tn__pool_run(pool, run_strands, &s, loop->n_strands, 1);
-    else run_strands(&s, 0, loop->n_strands, 0);
+    if (loop->together) return tn__pool_run(pool, run_strands, &s, loop->n_strands, 1);
+    for (int64_t strand = 0; strand < loop->n_strands; strand++) TN__TRY(run_strand(&s, strand));
+    return NULL;
 }
