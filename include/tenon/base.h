@@ -101,6 +101,10 @@ typedef struct tn_context_options {
     void *log_self;
     const tn_limits *limits; /* copied; NULL = defaults */
     const tn_thread_pool *thread_pool; /* copied; NULL = threads of the library's own */
+    /* Asked now and then while a graph is compiled and between the steps of a run; true makes the call fail with CANCELLED and leaves
+     * everything usable. Called on whatever thread works, also several at once; must not call the library. NULL = never. */
+    bool (*should_abort)(void *abort_self);
+    void *abort_self;
 } tn_context_options;
 
 /* What all objects of one user share. Thread-safe, reference-counted; every object made from it holds a reference. */

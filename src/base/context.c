@@ -61,6 +61,8 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     c->log = o.log;
     c->log_self = o.log_self;
     c->thread_pool = pool;
+    c->should_abort = o.should_abort;
+    c->abort_self = o.abort_self;
     if (o.limits) {
         size_t n = o.limits->struct_size < sizeof c->limits ? o.limits->struct_size : sizeof c->limits;
         memcpy(&c->limits, o.limits, n);

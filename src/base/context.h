@@ -20,10 +20,17 @@ struct tn_context {
     void *log_self;
     tn_limits limits; /* all fields set */
     tn_thread_pool thread_pool; /* threads 0: none was given */
+    bool (*should_abort)(void *self);
+    void *abort_self;
     tn__os_mutex mutex;
     tn__shared *shared; /* under the mutex */
 };
 
+/* CANCELLED if the caller wants it. */
+static inline tn_error *tn__context_poll(const tn_context *c) {
+    if (!c->should_abort || !c->should_abort(c->abort_self)) return NULL;
+    return TN__FAIL(&c->allocator, CANCELLED, "the caller's abort check said so");
+}
 /* NULL: out of memory. Thread-safe; the object guards itself. */
 void *tn__context_get_shared(tn_context *c, const tn__shared_kind *kind);
 void tn__log(const tn_context *c, tn_log_level level, const char *format, ...) TN_PRINTF(3, 4);

@@ -103,7 +103,8 @@ static void compile_units(void *self, int64_t begin, int64_t end, int32_t worker
     build *b = self;
     for (int64_t i = begin; i < end; i++) {
         unit *u = &b->units[i];
-        if (!b->machines[worker]) u->error = tn__machine_create(b->c, b->target, &b->machines[worker]);
+        u->error = tn__context_poll(b->c);
+        if (!u->error && !b->machines[worker]) u->error = tn__machine_create(b->c, b->target, &b->machines[worker]);
         if (!u->error)
             u->error = tn__object_create(b->c, b->target, b->machines[worker], b->kernels, b->symbols, b->order + u->first, u->n, &u->object);
     }

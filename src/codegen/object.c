@@ -105,6 +105,7 @@ tn_error *tn__object_create(tn_context *c, const tn__target *target, LLVMTargetM
     LLVMModuleRef module = NULL;
     LLVMContextRef lc = LLVMContextCreate();
     tn_error *e = module_create(c, target, machine, lc, kernels, symbols, indices, n, &module);
+    if (!e) e = tn__context_poll(c);
     char *message = NULL;
     if (!e && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &message, out)) {
         e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);

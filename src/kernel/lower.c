@@ -351,8 +351,10 @@ static tn_error *lower_graph(tn__lower *l, tn__arena *scratch) {
     TN__TRY(tn__lower_layouts(l));
     TN__TRY(make_groups(l));
     TN__TRY(tn__lower_views(l, scratch));
-    for (uint32_t i = 0; i < g->nodes.count; i++)
+    for (uint32_t i = 0; i < g->nodes.count; i++) {
+        TN__TRY(tn__context_poll(l->c));
         TN__TRY(tn__error_prefix(lower_node(l, i), "lowering node %u (%s)", i, tn__op_infos[g->nodes.data[i].op].name));
+    }
     TN__TRY(lower_outputs(l));
     return tn__lower_schedule(l);
 }

@@ -61,6 +61,7 @@ tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *st
     TN__TRY(copy_graph(g, &own));
     tn_error *e = NULL;
     for (size_t i = 0; !e && i < N_PASSES; i++) {
+        if ((e = tn__context_poll(g->context))) break;
         if (passes[i].run && !tn__pass_is_off(disabled, passes[i].name)) {
             e = tn__error_prefix(passes[i].run(own), "pass %s", passes[i].name);
 #ifndef NDEBUG

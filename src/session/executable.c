@@ -413,6 +413,7 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     for (size_t i = 0; !e && !c->error && i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
         if (!tn__node_is_live(n, live)) continue;
+        if ((e = tn__context_poll(g->context))) break; /* folding may take long */
         tn_value v = tn__graph_copy_node(c, g, n, map);
         for (uint32_t k = 0; k < n->n_out; k++) map[n->first_out + k] = tn_value_output(v, k);
     }

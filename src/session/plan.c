@@ -402,7 +402,8 @@ static tn_error *run_late(const tn__program *p, tn_tensor *const *inputs, tn_ten
         slots[s->inputs.data[i].value.id] = inputs[i];
     }
     tn_error *e = p->artefact ? run_segment(p, inputs, slots) : NULL;
-    for (uint32_t i = 0; !e && i < p->n_steps; i++) e = run_step(p, &p->steps[i], slots);
+    for (uint32_t i = 0; !e && i < p->n_steps; i++)
+        if (!(e = tn__context_poll(p->settings->context))) e = run_step(p, &p->steps[i], slots);
     for (size_t v = 0; v < s->values.count; v++)
         if (slots[v] && !p->kept[v]) {
             tn_tensor_release(slots[v]);

@@ -191,6 +191,7 @@ static tn_error *add_nodes(tn_graph *s, const tn_graph *g, tn_value *map, uint32
     for (size_t i = 0; !e && i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
         if (!tn__node_is_live(n, live)) continue;
+        if ((e = tn__context_poll(g->context))) break; /* folding may take long */
         const tn_tensor *cond = n->op == TN_OP_if ? tn__constant_of(s, map[tn__in(g, n, 0).id]) : NULL;
         if (cond && cond->elements == 1) {
             const tn__attrs_if *attrs = n->attrs;

@@ -170,6 +170,7 @@ static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
     const tn__kprogram *p = c->program;
     uint64_t start = c->times ? tn__os_clock_ns() : 0;
     for (size_t i = 0; i < p->steps.count; i++) {
+        TN__TRY(tn__context_poll(c->context));
         TN__TRY(run_step(c, &p->steps.data[i], w));
         if (!c->times) continue;
         uint64_t now = tn__os_clock_ns();

@@ -165,7 +165,7 @@ static tn_error *ref_run(const tn__artefact *base, tn_tensor *const *in, tn_tens
     }
     tn_error *e = NULL;
     for (uint32_t i = 0; !e && i < g->nodes.count; i++)
-        if (g->nodes.data[i].op != TN_OP_constant) e = run_node(&r, i);
+        if (g->nodes.data[i].op != TN_OP_constant && !(e = tn__context_poll(g->context))) e = run_node(&r, i);
     for (size_t i = 0; !e && i < g->outputs.count; i++) { /* inputs, constants, second names of one value */
         tn_value v = g->outputs.data[i].value;
         const tn_tensor *constant = tn__constant_of(g, v);
