@@ -30,7 +30,7 @@ typedef enum tn_attr_kind {
     TN_ATTR_FLOATS = 5, /* floats, n */
     TN_ATTR_STRINGS = 6, /* strings, n */
     TN_ATTR_TENSOR = 7, /* tensor (retained by the graph) */
-    TN_ATTR_GRAPH = 8   /* graph (taken by the graph) */
+    TN_ATTR_GRAPH = 8   /* graph (taken by the call, also when it fails) */
 } tn_attr_kind;
 
 /* One attribute by name; only the member of `kind` is read. All pointers are borrowed for the call. */

@@ -1,4 +1,4 @@
-/* Tenon: the whole public ABI. */
+/* Tenon: the whole public ABI. Typed functions of the ops are in tenon/ops.h, which is inline and large, so it is included for itself. */
 #ifndef TENON_TENON_H
 #define TENON_TENON_H
 #include "tenon/base.h"

@@ -267,23 +267,37 @@ tn_value tn__graph_add(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in
     return out;
 }
 
+/* Sets attrs; *out_n of them were, and their graphs are taken over. */
+static tn_error *set_attrs(tn_graph *g, tn__op op, void *own, const tn_attr *attrs, uint32_t n_attrs, uint32_t *out_n) {
+    *out_n = 0;
+    if (!own) return tn__error_oom();
+    if (!attrs && n_attrs) return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "attrs is NULL, n_attrs is %u", n_attrs);
+    for (; *out_n < n_attrs; ++*out_n) {
+        const tn_attr *attr = &attrs[*out_n];
+        if (attr->kind == TN_ATTR_GRAPH && attr->graph == g)
+            return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "attribute '%s': a graph cannot be a part of itself", attr->name ? attr->name : "");
+        TN__TRY(tn__attrs_set(g, op, own, attr));
+    }
+    return NULL;
+}
+
 tn_value tn_graph_op(tn_graph *g, const char *op_name, const tn_value *inputs, uint32_t n_inputs, const tn_attr *attrs,
                      uint32_t n_attrs, uint32_t n_outputs) {
-    if (!g || g->error) return tn__none();
-    const tn_allocator *a = &g->context->allocator;
-    tn__op op = tn__op_from_name(op_name);
-    if (!op) {
-        tn__graph_fail(g, TN__FAIL(a, NOT_FOUND, "there is no op '%s'", op_name ? op_name : "(null)"));
-        return tn__none();
+    tn_value out = {0};
+    uint32_t n_set = 0;
+    if (g && !g->error) {
+        const tn_allocator *a = &g->context->allocator;
+        tn__op op = tn__op_from_name(op_name);
+        void *own = op ? tn__attrs_new(g, op) : NULL;
+        tn_error *e = !op ? TN__FAIL(a, NOT_FOUND, "there is no op '%s'", op_name ? op_name : "(null)")
+                      : !inputs && n_inputs ? TN__FAIL(a, INVALID_ARGUMENT, "%s: inputs is NULL, n_inputs is %u", op_name, n_inputs)
+                                            : tn__error_prefix(set_attrs(g, op, own, attrs, n_attrs, &n_set), "%s", op_name);
+        if (e) tn__graph_fail(g, e);
+        else out = tn__graph_add(g, op, inputs, n_inputs, own, n_outputs, NULL);
     }
-    void *own = tn__attrs_new(g, op);
-    tn_error *e = own ? NULL : tn__error_oom();
-    for (uint32_t i = 0; !e && i < n_attrs; i++) e = tn__attrs_set(g, op, own, &attrs[i]);
-    if (e) {
-        tn__graph_fail(g, tn__error_prefix(e, "%s", op_name));
-        return tn__none();
-    }
-    return tn__graph_add(g, op, inputs, n_inputs, own, n_outputs, NULL);
+    for (uint32_t i = n_set; attrs && i < n_attrs; i++) /* what was not taken over goes, as graphs are always taken */
+        if (attrs[i].kind == TN_ATTR_GRAPH && attrs[i].graph != g) tn_graph_release(attrs[i].graph);
+    return out;
 }
 
 tn_value tn__graph_copy_node(tn_graph *to, const tn_graph *from, const tn__node *n, const tn_value *map) {

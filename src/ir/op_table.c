@@ -25,6 +25,21 @@ const tn__op_info tn__op_infos[TN_OP_COUNT] = {
 #include "ir/ops.def"
 };
 
+static const struct {
+    const char *operands, *results;
+} names[TN_OP_COUNT] = {
+#define TN_OPERANDS(op, operands, results) [TN_OP_##op] = {operands, results},
+#include "ir/operands.def"
+};
+
+const char *tn__op_operands(tn__op op) {
+    if (names[op].operands) return names[op].operands;
+    int32_t most = tn__op_infos[op].in_max;
+    return most < 0 ? "inputs" : most == 0 ? "" : most == 1 ? "x" : "a b";
+}
+
+const char *tn__op_results(tn__op op) { return names[op].results ? names[op].results : "y"; }
+
 tn__op tn__op_from_name(const char *name) {
     for (int i = 1; name && i < TN_OP_COUNT; i++)
         if (tn__op_infos[i].name && !strcmp(tn__op_infos[i].name, name)) return (tn__op)i;

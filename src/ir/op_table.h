@@ -67,6 +67,10 @@ typedef struct tn__op_info {
 
 extern const tn__op_info tn__op_infos[TN_OP_COUNT];
 
+/* Names of the operands and results, separated by blanks (operands.def); "" for none. */
+const char *tn__op_operands(tn__op op);
+const char *tn__op_results(tn__op op);
+
 tn__op tn__op_from_name(const char *name);      /* TN_OP_none if unknown */
 tn__op tn__op_from_onnx(const char *onnx_name); /* likewise */
 #endif
