@@ -5,18 +5,11 @@
 #ifndef TENON_PARTITION_H
 #define TENON_PARTITION_H
 
-#include "tenon/graph.h"
+#include "tenon/query.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* The type of a value. rank < 0: unknown, `dims` ignored; a dimension may be TN_DIM_UNKNOWN. */
-typedef struct tn_value_type {
-    tn_dtype dtype;
-    int32_t rank;
-    const int64_t *dims;
-} tn_value_type;
 
 typedef enum tn_edge_kind {
     TN_EDGE_DATA = 0,

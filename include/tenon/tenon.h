@@ -7,5 +7,6 @@
 #include "tenon/graph.h"
 #include "tenon/onnx.h"
 #include "tenon/partition.h"
+#include "tenon/query.h"
 #include "tenon/api.h" /* the last: it names the types of all others */
 #endif

@@ -14,6 +14,7 @@ typedef struct tn__device_config {
     uint64_t cache_max_bytes;   /* of all that is in it; 0 = no bound */
     const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
     bool profile;               /* measure every step of every run */
+    bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */
 } tn__device_config;
 
 /* A compiled static graph. Each device embeds this as its first member. Immutable after compile. */

@@ -97,11 +97,18 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
     if (!f) return TN__FAIL(a, NOT_FOUND, "%s has no attribute '%s'", info->name, attr->name);
     if (f->kind != attr->kind && !(f->kind == TN_ATTR_FLOAT && attr->kind == TN_ATTR_INT))
         return TN__FAIL(a, TYPE_MISMATCH, "attribute '%s': found %s, wanted %s", attr->name, kind_name(attr->kind), kind_name(f->kind));
+    const void *list = f->kind == TN_ATTR_INTS ? (const void *)attr->ints
+                       : f->kind == TN_ATTR_FLOATS ? (const void *)attr->floats
+                                                   : (const void *)attr->strings;
+    bool is_list = f->kind == TN_ATTR_INTS || f->kind == TN_ATTR_FLOATS || f->kind == TN_ATTR_STRINGS;
+    bool null = (is_list && attr->n && !list) || (f->kind == TN_ATTR_STRING && !attr->s);
+    for (uint32_t i = 0; !null && f->kind == TN_ATTR_STRINGS && i < attr->n; i++) null = !attr->strings[i];
+    if (null) return TN__FAIL(a, INVALID_ARGUMENT, "attribute '%s' is NULL", attr->name);
     bool ok = true;
     switch (f->kind) {
     case TN_ATTR_INT: FIELD(int64_t, attrs, f) = attr->i; break;
     case TN_ATTR_FLOAT: FIELD(double, attrs, f) = attr->kind == TN_ATTR_INT ? (double)attr->i : attr->f; break;
-    case TN_ATTR_STRING: ok = attr->s && (FIELD(const char *, attrs, f) = tn__arena_strdup(&g->arena, attr->s)); break;
+    case TN_ATTR_STRING: ok = (FIELD(const char *, attrs, f) = tn__arena_strdup(&g->arena, attr->s)); break;
     case TN_ATTR_INTS:
         FIELD(tn__ints, attrs, f).n = attr->n;
         ok = copy_list(g, attr->n, attr->ints, sizeof *attr->ints, (const void **)&FIELD(tn__ints, attrs, f).data);

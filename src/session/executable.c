@@ -447,8 +447,7 @@ tn_error *tn__executable_specialise_now(tn_executable *e) {
     return error;
 }
 
-tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_executable **out_executable) {
-    if (!graph || !out_executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_compile: NULL argument");
+static tn_error *compile(const tn_graph *graph, const tn_options *options, bool dry, tn_executable **out_executable) {
     *out_executable = NULL;
     tn_options *defaults = NULL;
     if (!options) TN__TRY(tn_options_create(graph->context, &defaults));
@@ -456,6 +455,7 @@ tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_execut
     tn_graph *copy = NULL;
     tn_executable *executable = NULL;
     tn_error *e = settings_create(graph->context, options ? options : defaults, &settings);
+    if (!e) settings->config.dry = dry;
     if (!e) e = copy_graph(graph, &copy);
     if (!e) e = tn__executable_create_child(settings, copy, NULL, NULL, 0, &executable);
     if (!e) e = tn__executable_specialise_now(executable);
@@ -464,6 +464,18 @@ tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_execut
     tn__settings_release(settings);
     if (e) tn_executable_release(executable);
     else *out_executable = executable;
+    return e;
+}
+
+tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_executable **out_executable) {
+    if (!graph || !out_executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_compile: NULL argument");
+    return compile(graph, options, false, out_executable);
+}
+
+tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options) {
+    tn_executable *executable;
+    tn_error *e = compile(graph, options, true, &executable);
+    tn_executable_release(executable);
     return e;
 }
 

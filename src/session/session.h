@@ -38,6 +38,8 @@ enum { TN__MAX_LEVELS = 256 };
  * run. */
 tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, const bool *varying, tn_tensor *const *pinned,
                                       uint32_t level, tn_executable **out_executable);
+/* An error where tn_compile would give one; generates no code. */
+tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options);
 /* Compiles an executable now that can only ever have one specialisation, and makes its calls free of locks; others stay lazy. */
 tn_error *tn__executable_specialise_now(tn_executable *executable);
 void tn__executable_add_stats(tn_executable *executable, tn_executable_stats *stats);

@@ -228,6 +228,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
 #undef TN__PASS_GRAPH
 #undef TN__PASS_LOWER
     TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
+    if (config->dry) return NULL;
     if (config->profile) {
         c->times = tn__alloc_zero(&c->context->allocator, (c->program->steps.count + 1) * sizeof *c->times);
         if (!c->times) return tn__error_oom();
