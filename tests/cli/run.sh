@@ -31,7 +31,7 @@ want() {
 # help
 want 0 "usage: tenon VERB" help
 want 0 "usage: tenon VERB" --help
-for verb in test-onnx run show diff bench profile options info version; do
+for verb in test-onnx run show diff bench compare profile options info version; do
     want 0 "usage: tenon $verb" "$verb" --help
     want 0 "usage: tenon $verb" help "$verb"
     want 2 "did you mean --json?" "$verb" --jsno
@@ -53,12 +53,23 @@ export TENON_CACHE_MAX_BYTES=4096
 want 0 "from: environment TENON_CACHE_MAX_BYTES" options --config "$work/tenon.conf"
 unset TENON_CACHE_MAX_BYTES
 
+# two commands of which one does nothing
+want 1 "B is slower" compare --rounds 11 --calls 1 --fail-if slower cmd:: "cmd:sleep 0.05"
+want 0 '"verdict": "faster"' compare --rounds 11 --calls 1 --fail-if slower --json "cmd:sleep 0.05" cmd::
+
 # wrong use
 want 2 "did you mean 'bench'?" bnech
 want 2 "wants one model file" run
 want 2 "whole number" bench --runs many x
 
+want 2 "wants one or two sides" compare
+want 2 "compare: one model wants --a or --b" compare x
+want 2 "--rounds wants 11 to 100" compare --rounds 3 a b
+want 2 "slower, faster or different, found 'red'" compare --fail-if red a b
+
 # wrong inputs
+want 1 "ended with exit code 3" compare cmd:true "cmd:exit 3"
+want 1 "options of the library do not reach it" compare cmd:true cmd:true --a threads=1
 want 1 "no-such-file" run "$work/no-such-file"
 head -c 300 /dev/urandom > "$work/noise"
 want 1 "noise" show "$work/noise"

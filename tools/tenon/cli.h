@@ -24,6 +24,7 @@ typedef struct cli_verb {
     V(show,      "show",      "MODEL",      "print a model's graph as text, dot, SVG or JSON")                    \
     V(diff,      "diff",      "MODEL",      "compare every value of a model on two devices")                      \
     V(bench,     "bench",     "MODEL...",   "time models")                                                        \
+    V(compare,   "compare",   "A [B]",      "say which of two is faster: models, options or commands")             \
     V(profile,   "profile",   "MODEL",      "time every kernel of a model")                                      \
     V(options,   "options",   "",           "list the library's options, their values and where they come from") \
     V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \
