@@ -2,6 +2,7 @@
 #ifndef TENON_TENON_H
 #define TENON_TENON_H
 #include "tenon/base.h"
+#include "tenon/custom_op.h"
 #include "tenon/dlpack.h"
 #include "tenon/exec.h"
 #include "tenon/graph.h"

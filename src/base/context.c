@@ -52,9 +52,12 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     tn_allocator a = o.allocator ? *o.allocator : tn__allocator_malloc;
     tn_context *c = tn__alloc_zero(&a, sizeof *c);
     if (!c) return tn__error_oom();
-    if (!tn__os_mutex_init(&c->mutex)) {
+    tn_error *e = tn__custom_table_create(&a, &c->custom_ops);
+    if (!e && !tn__os_mutex_init(&c->mutex)) e = tn__error_oom();
+    if (e) {
+        tn__custom_table_release(c->custom_ops);
         tn__free(&a, c, sizeof *c);
-        return tn__error_oom();
+        return e;
     }
     atomic_init(&c->references, 1);
     c->allocator = a;
@@ -93,6 +96,7 @@ void tn_context_release(tn_context *context) {
         tn__free(&a, s, sizeof *s + s->kind->bytes);
     }
     tn__os_mutex_deinit(&context->mutex);
+    tn__custom_table_release(context->custom_ops);
     tn__free(&a, context, sizeof *context);
 }
 

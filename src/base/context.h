@@ -2,8 +2,7 @@
 #ifndef TN_BASE_CONTEXT_H
 #define TN_BASE_CONTEXT_H
 #include <stdatomic.h>
-#include "base/alloc.h"
-#include "base/os_thread.h"
+#include "base/custom_op.h"
 
 /* One object of each kind that higher layers keep for a context: made when first asked for, ended with the context. A kind is its address. */
 typedef struct tn__shared_kind {
@@ -24,6 +23,7 @@ struct tn_context {
     void *abort_self;
     tn__os_mutex mutex;
     tn__shared *shared; /* under the mutex */
+    tn__custom_table *custom_ops; /* a reference; changed by tn_custom_op_share alone */
 };
 
 /* CANCELLED if the caller wants it. */

@@ -37,6 +37,8 @@ bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self)
 
 void tn__os_thread_join(tn__os_thread *t) { (void)pthread_join(*(pthread_t *)(void *)t->room, NULL); }
 
+uintptr_t tn__os_thread_self(void) { return (uintptr_t)pthread_self(); }
+
 int32_t tn__os_processor_count(void) {
     cpu_set_t set;
     CPU_ZERO(&set);

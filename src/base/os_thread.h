@@ -29,6 +29,7 @@ void tn__os_condition_wait(tn__os_condition *c, tn__os_mutex *m); /* may wake wi
 void tn__os_condition_signal(tn__os_condition *c);
 void tn__os_condition_broadcast(tn__os_condition *c);
 
+uintptr_t tn__os_thread_self(void); /* no two threads at a time have the same */
 bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self); /* `t` stays in place till joined; false: no thread was made */
 void tn__os_thread_join(tn__os_thread *t);
 

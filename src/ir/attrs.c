@@ -1,5 +1,5 @@
 /* Attribute structs through their field tables: defaults, deep copy, setting by name, comparison. */
-#include "ir/graph.h"
+#include "ir/custom.h"
 
 #define FIELD(type, base, f) (*(type *)((char *)(base) + (f)->offset))
 #define CFIELD(type, base, f) (*(type const *)((const char *)(base) + (f)->offset))
@@ -14,12 +14,6 @@ void *tn__attrs_new(tn_graph *g, tn__op op) {
         else if (f->kind == TN_ATTR_STRING) FIELD(const char *, attrs, f) = f->default_string;
     }
     return attrs;
-}
-
-static bool keep_graph(tn_graph *g, tn_graph *sub) {
-    if (!TN__PUSH(&g->context->allocator, &g->subgraphs, sub)) return false;
-    tn__graph_retain(sub);
-    return true;
 }
 
 static bool copy_list(tn_graph *g, uint32_t n, const void *data, size_t element_bytes, const void **out) {
@@ -71,11 +65,15 @@ void *tn__attrs_copy(tn_graph *g, tn__op op, const void *attrs) {
         }
         case TN_ATTR_GRAPH: {
             tn_graph *sub = CFIELD(tn_graph *, attrs, f);
-            ok = !sub || keep_graph(g, sub);
+            ok = !sub || tn__graph_keep_subgraph(g, sub);
             break;
         }
         }
         if (!ok) return NULL;
+    }
+    if (own && op == TN_OP_custom) {
+        tn__attrs_custom *custom = (tn__attrs_custom *)own;
+        if (custom->call && !(custom->call = tn__custom_copy(g, custom->call))) return NULL;
     }
     return own;
 }
@@ -94,6 +92,7 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
     if (!attr->name) return TN__FAIL(a, INVALID_ARGUMENT, "an attribute has no name");
     for (uint32_t i = 0; i < info->n_fields; i++)
         if (!strcmp(info->fields[i].name, attr->name)) f = &info->fields[i];
+    if (op == TN_OP_custom) return TN__FAIL(a, INVALID_ARGUMENT, "nodes of custom ops are made by tn_graph_custom");
     if (!f) return TN__FAIL(a, NOT_FOUND, "%s has no attribute '%s'", info->name, attr->name);
     if (f->kind != attr->kind && !(f->kind == TN_ATTR_FLOAT && attr->kind == TN_ATTR_INT))
         return TN__FAIL(a, TYPE_MISMATCH, "attribute '%s': found %s, wanted %s", attr->name, kind_name(attr->kind), kind_name(f->kind));
@@ -135,7 +134,7 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
     return ok ? NULL : tn__error_oom();
 }
 
-static bool tensors_equal(const tn_tensor *a, const tn_tensor *b) {
+bool tn__tensors_equal(const tn_tensor *a, const tn_tensor *b) {
     if (a == b) return true;
     if (!a || !b || a->dtype != b->dtype || !tn__tensor_same_shape(a, b) || a->dtype == TN_DTYPE_string) return false;
     return !memcmp(tn__tensor_bytes(a), tn__tensor_bytes(b), a->bytes);
@@ -143,6 +142,7 @@ static bool tensors_equal(const tn_tensor *a, const tn_tensor *b) {
 
 bool tn__attrs_equal(tn__op op, const void *a, const void *b) {
     const tn__op_info *info = &tn__op_infos[op];
+    if (op == TN_OP_custom) return tn__custom_equal(tn__custom_of(a), tn__custom_of(b));
     for (uint32_t i = 0; i < info->n_fields; i++) {
         const tn__attr_field *f = &info->fields[i];
         switch (f->kind) {
@@ -175,7 +175,7 @@ bool tn__attrs_equal(tn__op op, const void *a, const void *b) {
             break;
         }
         case TN_ATTR_TENSOR:
-            if (!tensors_equal(CFIELD(tn_tensor *, a, f), CFIELD(tn_tensor *, b, f))) return false;
+            if (!tn__tensors_equal(CFIELD(tn_tensor *, a, f), CFIELD(tn_tensor *, b, f))) return false;
             break;
         case TN_ATTR_GRAPH:
             if (CFIELD(tn_graph *, a, f) != CFIELD(tn_graph *, b, f)) return false;

@@ -1,7 +1,7 @@
-#include "ir/graph.h"
-
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "ir/custom.h"
 
 tn_error *tn__graph_create(tn_context *context, const tn__graph_hooks *hooks, const char *name, tn_graph **out_graph) {
     *out_graph = NULL;
@@ -41,7 +41,9 @@ void tn_graph_release(tn_graph *g) {
     TN__VEC_FREE(a, &g->values);
     TN__VEC_FREE(a, &g->operands);
     TN__VEC_FREE(a, &g->tensors);
+    for (size_t i = 0; i < g->custom_ops.count; i++) tn__custom_op_release(g->custom_ops.data[i]);
     TN__VEC_FREE(a, &g->subgraphs);
+    TN__VEC_FREE(a, &g->custom_ops);
     TN__VEC_FREE(a, &g->symbols);
     TN__VEC_FREE(a, &g->inputs);
     TN__VEC_FREE(a, &g->outputs);
@@ -76,6 +78,29 @@ bool tn__graph_keep_tensor(tn_graph *g, tn_tensor *t) {
     if (!TN__PUSH(&g->context->allocator, &g->tensors, t)) return false;
     tn_tensor_retain(t);
     return true;
+}
+
+bool tn__graph_keep_subgraph(tn_graph *g, tn_graph *sub) {
+    if (!TN__PUSH(&g->context->allocator, &g->subgraphs, sub)) return false;
+    tn__graph_retain(sub);
+    return true;
+}
+
+bool tn__node_has_effects(tn__op op, const void *attrs) {
+    const tn__op_info *info = &tn__op_infos[op];
+    if (op == TN_OP_custom) return !(tn__custom_of(attrs)->op->op.flags & TN_CUSTOM_PURE);
+    bool any = false;
+    for (uint32_t i = 0; info->flags & TN__OP_CONTROL && i < info->n_fields; i++) {
+        const tn__attr_field *f = &info->fields[i];
+        const tn_graph *body = f->kind == TN_ATTR_GRAPH ? *(tn_graph *const *)((const char *)attrs + f->offset) : NULL;
+        any |= body && body->has_effects;
+    }
+    return any;
+}
+
+const char *tn__op_text(tn__op op, const void *attrs) {
+    bool custom = op == TN_OP_custom && attrs && tn__custom_of(attrs);
+    return custom ? tn__custom_of(attrs)->op->op.name : tn__op_infos[op].name;
 }
 
 tn_error *tn_graph_check(const tn_graph *g) {
@@ -139,6 +164,14 @@ int64_t tn_graph_symbol(tn_graph *g, const char *name) {
 
 /* ---- building ------------------------------------------------------------------------------------------------ */
 
+/* May the caller add to g? Not after an error, and not from the callback that this very graph waits for. */
+static bool may_build(tn_graph *g) {
+    if (!g || g->error) return false;
+    if (!g->is_inferring) return true;
+    tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "a callback that is asked for types builds on the same graph"));
+    return false;
+}
+
 static tn_value new_value(tn_graph *g, tn__type type, uint32_t node, uint32_t out_index, const char *name) {
     if (g->values.count > UINT32_MAX / 2 ||
         !TN__PUSH(&g->context->allocator, &g->values, ((tn__value_data){type, node, out_index, name}))) {
@@ -149,7 +182,7 @@ static tn_value new_value(tn_graph *g, tn__type type, uint32_t node, uint32_t ou
 }
 
 tn_value tn_graph_input(tn_graph *g, const char *name, tn_dtype dtype, int32_t rank, const int64_t *dims) {
-    if (!g || g->error) return tn__none();
+    if (!may_build(g)) return tn__none();
     const tn_allocator *a = &g->context->allocator;
     name = name ? name : "input";
     if (!tn_dtype_bits(dtype))
@@ -173,7 +206,7 @@ tn_value tn_graph_input(tn_graph *g, const char *name, tn_dtype dtype, int32_t r
 }
 
 tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
-    if (!g || g->error) return tn__none();
+    if (!may_build(g)) return tn__none();
     if (!tensor)
         return tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "constant: tensor is NULL")), tn__none();
     tn__attrs_constant attrs = {.value = tensor};
@@ -187,7 +220,7 @@ const tn_tensor *tn__constant_peek(const tn_graph *g, tn_value v) {
 
 const tn_tensor *tn__constant_of(const tn_graph *g, tn_value v) { return tn__tensor_settle(tn__constant_peek(g, v)); }
 
-static tn_error *describe(tn_graph *g, tn_error *e, tn__op op, const char *name, const tn_value *in, uint32_t n_in) {
+static tn_error *describe(tn_graph *g, tn_error *e, const char *op, const char *name, const tn_value *in, uint32_t n_in) {
     char text[768] = "", one[160], type[160];
     size_t n = 0;
     for (uint32_t i = 0; i < n_in && i < 8 && n < sizeof text - 2; i++) {
@@ -196,8 +229,7 @@ static tn_error *describe(tn_graph *g, tn_error *e, tn__op op, const char *name,
             n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %s", i ? ", " : "", tn__value_text(g, in[i], one, sizeof one),
                                   tn__type_text(g, tn__type_of(g, in[i]), type, sizeof type));
     }
-    return name ? tn__error_prefix(e, "node '%s' (%s of %s)", name, tn__op_infos[op].name, text)
-                : tn__error_prefix(e, "%s of (%s)", tn__op_infos[op].name, text);
+    return name ? tn__error_prefix(e, "node '%s' (%s of %s)", name, op, text) : tn__error_prefix(e, "%s of (%s)", op, text);
 }
 
 static tn_error *check_arity(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in, uint32_t n_out) {
@@ -223,6 +255,7 @@ static tn_error *add_node(tn_graph *g, tn__op op, const tn_value *in, uint32_t n
     void *own = attrs ? tn__attrs_copy(g, op, attrs) : tn__attrs_new(g, op);
     if (!types || !own) return tn__error_oom();
     TN__TRY(g->hooks->infer(g, op, own, in, n_in, n_out, types));
+    if (op == TN_OP_custom && !tn__custom_remember(g, ((tn__attrs_custom *)own)->call, in, n_in, types, n_out)) return tn__error_oom();
     if (g->fold && op != TN_OP_constant && n_out == 1) {
         tn_tensor *folded = NULL;
         TN__TRY(g->hooks->fold(g, op, own, in, n_in, n_out, types, &folded));
@@ -250,16 +283,18 @@ static tn_error *add_node(tn_graph *g, tn__op op, const tn_value *in, uint32_t n
     for (uint32_t k = 0; k < n_out; k++)
         if (!new_value(g, types[k], node, k, k ? NULL : copy).id) return tn__error_oom();
     g->nodes.data[g->nodes.count++] = (tn__node){op, n_in, n_out, first_in, out->id, own, copy};
+    g->has_effects |= tn__node_has_effects(op, own);
     return NULL;
 }
 
 tn_value tn__graph_add(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in, const void *attrs, uint32_t n_out,
                        const char *name) {
-    if (!g || g->error) return tn__none();
+    if (!may_build(g)) return tn__none();
     tn_value out = {0};
+    const char *text = tn__op_text(op, attrs);
     tn_error *e = check_arity(g, op, in, n_in, n_out);
-    if (e) e = tn__error_prefix(e, name ? "node '%s' (%s)" : "%.0s%s", name ? name : "", tn__op_infos[op].name);
-    else if ((e = add_node(g, op, in, n_in, attrs, n_out, name, &out))) e = describe(g, e, op, name, in, n_in);
+    if (e) e = tn__error_prefix(e, name ? "node '%s' (%s)" : "%.0s%s", name ? name : "", text);
+    else if ((e = add_node(g, op, in, n_in, attrs, n_out, name, &out))) e = describe(g, e, text, name, in, n_in);
     if (e) {
         tn__graph_fail(g, e);
         return tn__none();
@@ -285,7 +320,7 @@ tn_value tn_graph_op(tn_graph *g, const char *op_name, const tn_value *inputs, u
                      uint32_t n_attrs, uint32_t n_outputs) {
     tn_value out = {0};
     uint32_t n_set = 0;
-    if (g && !g->error) {
+    if (may_build(g)) {
         const tn_allocator *a = &g->context->allocator;
         tn__op op = tn__op_from_name(op_name);
         void *own = op ? tn__attrs_new(g, op) : NULL;
@@ -323,7 +358,7 @@ void tn_graph_set_name(tn_graph *g, tn_value v, const char *name) {
 }
 
 void tn_graph_output(tn_graph *g, const char *name, tn_value v) {
-    if (!g || g->error) return;
+    if (!may_build(g)) return;
     if (!v.id || v.id >= g->values.count)
         return tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "output '%s': no value of this graph",
                                           name ? name : ""));

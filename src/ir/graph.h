@@ -62,12 +62,15 @@ struct tn_graph {
     TN__VEC(tn_value) operands;
     TN__VEC(tn_tensor *) tensors; /* retained: constants and tensor attributes */
     TN__VEC(tn_graph *) subgraphs; /* owned references */
+    TN__VEC(tn__custom_op *) custom_ops; /* owned references, one a node and copy of a node */
     TN__VEC(const char *) symbols; /* dimension TN_DIM_UNKNOWN - 1 - i */
     TN__VEC(tn__port) inputs;
     TN__VEC(tn__port) outputs;
     tn_error *error; /* first error, or NULL */
     bool fold; /* fold nodes as they are born */
     bool keep_quantised; /* but not dequantisations: pass quant wants to see them */
+    bool has_effects; /* some node, or one of a sub-graph, has (tn__node_has_effects) */
+    bool is_inferring; /* a callback is asked for the types of a node: nobody may build */
 };
 
 enum { TN__MAX_SYMBOLS = 4096 }; /* a graph; symbols are searched linearly */
@@ -91,6 +94,7 @@ void *tn__attrs_new(tn_graph *g, tn__op op);
 void *tn__attrs_copy(tn_graph *g, tn__op op, const void *attrs);
 /* Sets one field by name; an unknown name or a wrong kind is an error. */
 tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr);
+bool tn__tensors_equal(const tn_tensor *a, const tn_tensor *b); /* dtype, shape and bytes; NULL is allowed */
 bool tn__attrs_equal(tn__op op, const void *a, const void *b); /* sub-graphs by identity, tensors by content */
 
 static inline tn_value tn__none(void) { return (tn_value){0}; }
@@ -119,6 +123,13 @@ const char *tn__value_text(const tn_graph *g, tn_value v, char *buffer, size_t b
 void tn__graph_fail(tn_graph *g, tn_error *e);
 /* Retains `t` for the life of the graph. */
 bool tn__graph_keep_tensor(tn_graph *g, tn_tensor *t);
+/* Retains `sub` for the life of the graph. */
+bool tn__graph_keep_subgraph(tn_graph *g, tn_graph *sub);
+/* The node does something besides computing its results, or a body of it does: it is neither left out nor merged, and such nodes keep
+ * their order. */
+bool tn__node_has_effects(tn__op op, const void *attrs);
+/* The op's name in messages, profiles and programs; of a custom op, the one that it was registered under. */
+const char *tn__op_text(tn__op op, const void *attrs);
 /* Structural check between passes: order, arity, types re-inferred. */
 tn_error *tn__graph_verify(const tn_graph *g);
 /* use_counts[value id] (n values), graph outputs counted; from the caller's arena. NULL when out of memory. */

@@ -10,6 +10,7 @@
 #define SS(s, name) {#name, TN_ATTR_STRINGS, offsetof(tn__attrs_##s, name), 0, 0, NULL},
 #define T(s, name) {#name, TN_ATTR_TENSOR, offsetof(tn__attrs_##s, name), 0, 0, NULL},
 #define G(s, name) {#name, TN_ATTR_GRAPH, offsetof(tn__attrs_##s, name), 0, 0, NULL},
+#define C(s, name)
 #define TN_ATTRS_END(s) };
 #include "ir/attrs.def"
 

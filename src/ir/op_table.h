@@ -45,6 +45,7 @@ typedef struct tn__strings {
 #define SS(s, name) tn__strings name;
 #define T(s, name) tn_tensor *name;
 #define G(s, name) tn_graph *name;
+#define C(s, name) struct tn__custom_call *name;
 #define TN_ATTRS_END(s) char unused_; } tn__attrs_##s;
 #include "ir/attrs.def"
 

@@ -17,6 +17,14 @@ static inline bool tn__text_is_dtype_field(const char *name) {
     return false;
 }
 
+/* Kinds of a custom op's attributes; NULL for an unknown one. */
+static inline const char *tn__text_kind_name(tn_attr_kind kind) {
+    static const char *const names[] = {[TN_ATTR_INT] = "int",       [TN_ATTR_FLOAT] = "float",   [TN_ATTR_STRING] = "string",
+                                        [TN_ATTR_INTS] = "ints",     [TN_ATTR_FLOATS] = "floats", [TN_ATTR_STRINGS] = "strings",
+                                        [TN_ATTR_TENSOR] = "tensor", [TN_ATTR_GRAPH] = "graph"};
+    return kind >= TN_ATTR_INT && kind <= TN_ATTR_GRAPH ? names[kind] : NULL;
+}
+
 /* Both directions recurse once a nested sub-graph: whatever the limits say, the stack stays small. */
 static inline uint32_t tn__text_max_depth(const tn_context *c) { return c->limits.max_depth < 256 ? c->limits.max_depth : 256; }
 #endif

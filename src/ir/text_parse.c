@@ -6,6 +6,7 @@
  * say more than the shape rule knows, never something else. */
 #include <inttypes.h>
 
+#include "ir/custom.h"
 #include "ir/text_lexer.h"
 
 typedef struct parser {
@@ -237,6 +238,31 @@ static tn_error *parse_list(parser *p, tn_attr *attr, attr_lists *lists) {
     return tn__lexer_expect(&p->l, ']', "after the list");
 }
 
+/* The value of an attribute of attr->kind. Lists point into `lists`, tensors and graphs are the caller's, whatever is returned. */
+static tn_error *parse_attr_value(parser *p, tn_attr *attr, attr_lists *lists, uint32_t depth) {
+    tn_error *e = NULL;
+    switch (attr->kind) {
+    case TN_ATTR_INT: e = parse_int_attr(p, &attr->i); break;
+    case TN_ATTR_FLOAT: e = tn__lexer_float(&p->l, "a number", &attr->f); break;
+    case TN_ATTR_STRING: e = tn__lexer_string(&p->l, "a text", &attr->s); break;
+    case TN_ATTR_INTS:
+    case TN_ATTR_FLOATS:
+    case TN_ATTR_STRINGS: e = parse_list(p, attr, lists); break;
+    case TN_ATTR_TENSOR: e = parse_tensor(p, &attr->tensor); break;
+    case TN_ATTR_GRAPH: e = parse_graph(p, depth + 1, &attr->graph); break;
+    }
+    attr->ints = lists->ints.data;
+    attr->floats = lists->floats.data;
+    attr->strings = lists->strings.data;
+    return e;
+}
+
+static void free_lists(parser *p, attr_lists *lists) {
+    TN__VEC_FREE(p->a, &lists->ints);
+    TN__VEC_FREE(p->a, &lists->floats);
+    TN__VEC_FREE(p->a, &lists->strings);
+}
+
 static tn_error *parse_attr(parser *p, tn_graph *g, tn__op op, void *attrs, uint64_t *seen, uint32_t depth) {
     const tn__op_info *info = &tn__op_infos[op];
     const char *where = here(p);
@@ -251,28 +277,70 @@ static tn_error *parse_attr(parser *p, tn_graph *g, tn__op op, void *attrs, uint
     TN__TRY(tn__lexer_expect(&p->l, '=', "after the attribute's name"));
     where = here(p);
     attr_lists lists = {0};
-    tn_error *e = NULL;
-    switch (attr.kind) {
-    case TN_ATTR_INT: e = parse_int_attr(p, &attr.i); break;
-    case TN_ATTR_FLOAT: e = tn__lexer_float(&p->l, "a number", &attr.f); break;
-    case TN_ATTR_STRING: e = tn__lexer_string(&p->l, "a text", &attr.s); break;
-    case TN_ATTR_INTS:
-    case TN_ATTR_FLOATS:
-    case TN_ATTR_STRINGS: e = parse_list(p, &attr, &lists); break;
-    case TN_ATTR_TENSOR: e = parse_tensor(p, &attr.tensor); break;
-    case TN_ATTR_GRAPH: e = parse_graph(p, depth + 1, &attr.graph); break;
-    }
-    attr.ints = lists.ints.data;
-    attr.floats = lists.floats.data;
-    attr.strings = lists.strings.data;
+    tn_error *e = parse_attr_value(p, &attr, &lists, depth);
     bool parsed = !e;
     if (parsed && (e = tn__attrs_set(g, op, attrs, &attr))) e = tn__lexer_locate(&p->l, where, e);
     if (e && parsed) tn_graph_release(attr.graph); /* not taken over */
     tn_tensor_release(attr.tensor);
-    TN__VEC_FREE(p->a, &lists.ints);
-    TN__VEC_FREE(p->a, &lists.floats);
-    TN__VEC_FREE(p->a, &lists.strings);
+    free_lists(p, &lists);
     return e;
+}
+
+/* ---- custom ops ---------------------------------------------------------------------------------------------- */
+
+/* The attributes of one node; lists[i] belongs to attrs[i]. */
+typedef struct custom_attrs {
+    TN__VEC(tn_attr) attrs;
+    TN__VEC(attr_lists) lists;
+} custom_attrs;
+
+/* `int axis=1`: these attributes say their kind. */
+static tn_error *parse_custom_attr(parser *p, custom_attrs *out, uint32_t depth) {
+    const char *where = here(p), *kind;
+    tn_attr attr = {0};
+    attr_lists lists = {0};
+    TN__TRY(tn__lexer_word(&p->l, "the kind of an attribute", &kind));
+    for (int k = TN_ATTR_INT; k <= TN_ATTR_GRAPH; k++)
+        if (!strcmp(tn__text_kind_name((tn_attr_kind)k), kind)) attr.kind = (tn_attr_kind)k;
+    if (!attr.kind) return FAIL(p, where, "found '%.40s', wanted int, float, string, ints, floats, strings, tensor or graph", kind);
+    if (here(p) < p->l.end && *p->l.at == '"') TN__TRY(tn__lexer_string(&p->l, "an attribute's name", &attr.name));
+    else TN__TRY(tn__lexer_word(&p->l, "an attribute's name", &attr.name));
+    TN__TRY(tn__lexer_expect(&p->l, '=', "after the attribute's name"));
+    if (!TN__RESERVE(p->a, &out->attrs, out->attrs.count + 1) || !TN__RESERVE(p->a, &out->lists, out->lists.count + 1))
+        return tn__error_oom();
+    tn_error *e = parse_attr_value(p, &attr, &lists, depth);
+    out->attrs.data[out->attrs.count++] = attr;
+    out->lists.data[out->lists.count++] = lists;
+    return e;
+}
+
+static tn_error *parse_custom_attrs(parser *p, custom_attrs *out, uint32_t depth) {
+    if (!tn__lexer_accept_inline(&p->l, '{') || tn__lexer_accept(&p->l, '}')) return NULL;
+    do TN__TRY(parse_custom_attr(p, out, depth));
+    while (tn__lexer_accept(&p->l, ','));
+    return tn__lexer_expect(&p->l, '}', "after the attributes");
+}
+
+static tn_error *parse_custom(parser *p, tn_graph *g, tn__custom_call *call, const char *where, uint32_t depth) {
+    custom_attrs list = {0};
+    tn_error *e = parse_custom_attrs(p, &list, depth);
+    if (!e && (e = tn__custom_take_attrs(g, list.attrs.data, (uint32_t)list.attrs.count, call))) e = tn__lexer_locate(&p->l, where, e);
+    for (size_t i = 0; i < list.attrs.count; i++) {
+        tn_tensor_release(list.attrs.data[i].tensor);
+        tn_graph_release(list.attrs.data[i].graph); /* g has retained it */
+        free_lists(p, &list.lists.data[i]);
+    }
+    TN__VEC_FREE(p->a, &list.attrs);
+    TN__VEC_FREE(p->a, &list.lists);
+    return e;
+}
+
+/* The name behind `custom`. */
+static tn_error *parse_custom_name(parser *p, tn_graph *g, tn__custom_call **out) {
+    const char *where = here(p), *name;
+    TN__TRY(tn__lexer_string(&p->l, "the custom op's name", &name));
+    tn_error *e = tn__custom_begin(g, name, out);
+    return e ? tn__lexer_locate(&p->l, where, e) : NULL;
 }
 
 /* ---- statements ---------------------------------------------------------------------------------------------- */
@@ -322,11 +390,14 @@ static tn_error *parse_node_into(parser *p, tn_graph *g, id_map *map, uint32_t d
     if (!op) return FAIL(p, where, "there is no op '%.40s'", op_name);
     if (p->n_nodes++ >= p->context->limits.max_nodes)
         return tn__lexer_fail(&p->l, where, TN_ERROR_LIMIT_EXCEEDED, "more than %u nodes (limit max_nodes)", p->n_nodes - 1);
-    TN__TRY(parse_operands(p, map, in));
     void *attrs = tn__attrs_new(g, op);
     uint64_t seen = 0;
     if (!attrs) return tn__error_oom();
-    if (tn__lexer_accept_inline(&p->l, '{') && !tn__lexer_accept(&p->l, '}')) {
+    tn__custom_call **call = op == TN_OP_custom ? &((tn__attrs_custom *)attrs)->call : NULL;
+    if (call) TN__TRY(parse_custom_name(p, g, call));
+    TN__TRY(parse_operands(p, map, in));
+    if (call) TN__TRY(parse_custom(p, g, *call, where, depth));
+    else if (tn__lexer_accept_inline(&p->l, '{') && !tn__lexer_accept(&p->l, '}')) {
         do TN__TRY(parse_attr(p, g, op, attrs, &seen, depth));
         while (tn__lexer_accept(&p->l, ','));
         TN__TRY(tn__lexer_expect(&p->l, '}', "after the attributes"));

@@ -5,6 +5,7 @@
  *     %2 = constant {value=f32[2] (1, 2.5)} : f32[2]
  *     %3 = conv(%1, %2, _) {strides=[1,1], auto_pad="SAME_UPPER"} : f32[1,8,N,4]  # node/name
  *     %4 "its name", %5 = top_k(%3, %2) : f32[?], i64[*]
+ *     %6 = custom "my::op"(%4) {int axis=1, floats scales=[0.5]} : f32[?]
  *     output "y" %3
  *   }
  *
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ir/custom.h"
 #include "ir/text_form.h"
 
 enum { LIST_MAX = 64 }; /* elements of a constant printed one by one */
@@ -137,6 +139,24 @@ static void put_tensor(printer *p, const tn_tensor *t) {
     tn__text_add(&p->text, ")");
 }
 
+static void put_ints(printer *p, const int64_t *list, uint32_t n) {
+    tn__text_add(&p->text, "[");
+    for (uint32_t i = 0; i < n; i++) tn__text_addf(&p->text, i ? ",%" PRId64 : "%" PRId64, list[i]);
+    tn__text_add(&p->text, "]");
+}
+
+static void put_floats(printer *p, const double *list, uint32_t n) {
+    tn__text_add(&p->text, "[");
+    for (uint32_t i = 0; i < n; i++) tn__text_add(&p->text, i ? "," : ""), put_float(p, TN_DTYPE_f64, list[i]);
+    tn__text_add(&p->text, "]");
+}
+
+static void put_strings(printer *p, const char *const *list, uint32_t n) {
+    tn__text_add(&p->text, "[");
+    for (uint32_t i = 0; i < n; i++) tn__text_add(&p->text, i ? "," : ""), put_quoted(p, list[i]);
+    tn__text_add(&p->text, "]");
+}
+
 #define VALUE(type) (*(type const *)((const char *)attrs + f->offset))
 
 static bool is_default(const tn__attr_field *f, const void *attrs) {
@@ -169,27 +189,39 @@ static tn_error *put_attr(printer *p, const tn__attr_field *f, const void *attrs
     }
     case TN_ATTR_FLOAT: put_float(p, TN_DTYPE_f64, VALUE(double)); break;
     case TN_ATTR_STRING: put_quoted(p, VALUE(const char *)); break;
-    case TN_ATTR_INTS: {
-        tn__ints l = VALUE(tn__ints);
-        for (uint32_t i = 0; i < l.n; i++) tn__text_addf(&p->text, "%s%" PRId64, i ? "," : "[", l.data[i]);
-        tn__text_add(&p->text, "]");
-        break;
-    }
-    case TN_ATTR_FLOATS: {
-        tn__floats l = VALUE(tn__floats);
-        for (uint32_t i = 0; i < l.n; i++) tn__text_add(&p->text, i ? "," : "["), put_float(p, TN_DTYPE_f64, l.data[i]);
-        tn__text_add(&p->text, "]");
-        break;
-    }
-    case TN_ATTR_STRINGS: {
-        tn__strings l = VALUE(tn__strings);
-        for (uint32_t i = 0; i < l.n; i++) tn__text_add(&p->text, i ? "," : "["), put_quoted(p, l.data[i]);
-        tn__text_add(&p->text, "]");
-        break;
-    }
+    case TN_ATTR_INTS: put_ints(p, VALUE(tn__ints).data, VALUE(tn__ints).n); break;
+    case TN_ATTR_FLOATS: put_floats(p, VALUE(tn__floats).data, VALUE(tn__floats).n); break;
+    case TN_ATTR_STRINGS: put_strings(p, VALUE(tn__strings).data, VALUE(tn__strings).n); break;
     case TN_ATTR_TENSOR: put_tensor(p, VALUE(tn_tensor *)); break;
     case TN_ATTR_GRAPH: return put_graph(p, VALUE(tn_graph *), depth + 1);
     }
+    return NULL;
+}
+
+/* Attributes of a custom op say their kind: no table knows it. */
+static tn_error *put_custom_attr(printer *p, const tn_attr *x, uint32_t depth) {
+    tn__text_addf(&p->text, "%s ", tn__text_kind_name(x->kind));
+    put_word(p, x->name, false);
+    tn__text_add(&p->text, "=");
+    switch (x->kind) {
+    case TN_ATTR_INT: tn__text_addf(&p->text, "%" PRId64, x->i); break;
+    case TN_ATTR_FLOAT: put_float(p, TN_DTYPE_f64, x->f); break;
+    case TN_ATTR_STRING: put_quoted(p, x->s); break;
+    case TN_ATTR_INTS: put_ints(p, x->ints, x->n); break;
+    case TN_ATTR_FLOATS: put_floats(p, x->floats, x->n); break;
+    case TN_ATTR_STRINGS: put_strings(p, x->strings, x->n); break;
+    case TN_ATTR_TENSOR: put_tensor(p, tn__tensor_settle(x->tensor)); break;
+    case TN_ATTR_GRAPH: return put_graph(p, x->graph, depth + 1);
+    }
+    return NULL;
+}
+
+static tn_error *put_custom_attrs(printer *p, const tn__custom_call *call, uint32_t depth) {
+    for (uint32_t i = 0; i < call->n_attrs; i++) {
+        tn__text_add(&p->text, i ? ", " : " {");
+        TN__TRY(put_custom_attr(p, &call->attrs[i], depth));
+    }
+    if (call->n_attrs) tn__text_add(&p->text, "}");
     return NULL;
 }
 
@@ -207,6 +239,10 @@ static tn_error *put_node(printer *p, const tn_graph *g, const tn__node *n, uint
         put_quoted(p, name);
     }
     tn__text_addf(&p->text, "%s%s", n->n_out ? " = " : "", info->name);
+    if (n->op == TN_OP_custom) {
+        tn__text_add(&p->text, " ");
+        put_quoted(p, tn__op_text(n->op, n->attrs));
+    }
     if (n->n_in || n->op != TN_OP_constant) {
         for (uint32_t k = 0; k < n->n_in; k++) {
             tn_value v = tn__in(g, n, k);
@@ -216,6 +252,7 @@ static tn_error *put_node(printer *p, const tn_graph *g, const tn__node *n, uint
         }
         tn__text_add(&p->text, n->n_in ? ")" : "()");
     }
+    if (n->op == TN_OP_custom) TN__TRY(put_custom_attrs(p, tn__custom_of(n->attrs), depth));
     bool any = false;
     for (uint32_t i = 0; n->attrs && i < info->n_fields; i++) {
         if (is_default(&info->fields[i], n->attrs)) continue;

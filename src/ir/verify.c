@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ir/graph.h"
+#include "ir/custom.h"
 
 typedef struct verifier {
     const tn_graph *g;
@@ -56,6 +56,7 @@ static tn_error *check_structure(const verifier *v, uint32_t i) {
     if (n->op <= 0 || n->op >= TN_OP_COUNT || !tn__op_infos[n->op].name) return TN__FAIL(v->a, INVALID_GRAPH, "there is no op %d", (int)n->op);
     const tn__op_info *info = &tn__op_infos[n->op];
     if (!n->attrs) return TN__FAIL(v->a, INVALID_GRAPH, "no attributes");
+    if (n->op == TN_OP_custom && !tn__custom_of(n->attrs)) return TN__FAIL(v->a, INVALID_GRAPH, "no custom op is named");
     if ((int64_t)n->n_in < info->in_min || (info->in_max >= 0 && (int64_t)n->n_in > info->in_max))
         return TN__FAIL(v->a, INVALID_GRAPH, "%u operands, wanted %d to %d", n->n_in, info->in_min, info->in_max);
     if ((int64_t)n->n_out < info->out_min || (info->out_max >= 0 && (int64_t)n->n_out > info->out_max))
@@ -110,6 +111,9 @@ static tn_error *check_subgraphs(const verifier *v, uint32_t i, uint32_t depth) 
         if (!sub) return TN__FAIL(v->a, INVALID_GRAPH, "attribute '%s' is missing", info->fields[k].name);
         TN__TRY(verify(sub, depth + 1));
     }
+    const tn__custom_call *call = n->op == TN_OP_custom ? tn__custom_of(n->attrs) : NULL;
+    for (uint32_t k = 0; call && k < call->n_attrs; k++)
+        if (call->attrs[k].kind == TN_ATTR_GRAPH) TN__TRY(verify(call->attrs[k].graph, depth + 1));
     return NULL;
 }
 

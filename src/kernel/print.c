@@ -157,7 +157,7 @@ tn_error *tn__kprogram_print(const tn__kprogram *p, char **out_text) {
         static const char *const kinds[] = {[TN__STEP_CALL] = "call", [TN__STEP_COPY] = "copy", [TN__STEP_LOOP] = "loop", [TN__STEP_CHECK] = "check"};
         tn__text_addf(&t, "%s %zu:", kinds[s->kind], i);
         if (s->kind != TN__STEP_COPY)
-            tn__text_addf(&t, " %s \"%s\"", tn__op_infos[p->graph->nodes.data[s->node].op].name, node_name(p, s->node));
+            tn__text_addf(&t, " %s \"%s\"", tn__op_text(p->graph->nodes.data[s->node].op, p->graph->nodes.data[s->node].attrs), node_name(p, s->node));
         if (s->kind == TN__STEP_CHECK) tn__text_addf(&t, " %s in %" PRId64 " to %" PRId64, s->check->what, s->check->low, s->check->high);
         for (uint32_t k = 0; k < s->n_slots; k++) {
             if (s->slots[k] == UINT32_MAX) tn__text_add(&t, " _");

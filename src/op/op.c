@@ -1,5 +1,5 @@
 /* The op layer's hooks for the graph: infer, fold, and evaluation of single nodes. */
-#include "op/op.h"
+#include "op/custom/custom.h"
 
 #include <inttypes.h>
 
@@ -39,6 +39,7 @@ static tn_error *op_fold(tn_graph *g, tn__op op, const void *attrs, const tn_val
     out_tensors[0] = NULL;
     if (op == TN_OP_dequantize_linear && g->keep_quantised) return NULL;
     if (n_out != 1 || n_in > 16 || !tn__op_functions_of[op].eval || (info->flags & TN__OP_CONTROL)) return NULL;
+    if (op == TN_OP_custom && !tn__custom_may_fold(attrs)) return NULL;
     if (!tn__type_is_static(&out_types[0]) ||
         tn__dtype_bytes(out_types[0].dtype, tn__type_elements(&out_types[0])) > FOLD_MAX_BYTES)
         return NULL;
@@ -66,7 +67,10 @@ static tn_error *op_fold(tn_graph *g, tn__op op, const void *attrs, const tn_val
         if (in[i].id && !stack[i]) return NULL;
     }
     for (uint32_t i = 0; i < n_in; i++) tn__tensor_settle(stack[i]);
-    return tn__op_eval(g->context, op, attrs, stack, n_in, n_out, out_tensors);
+    tn_error *e = tn__op_eval(g->context, op, attrs, stack, n_in, n_out, out_tensors);
+    if (op != TN_OP_custom) return e;
+    tn_error_destroy(e); /* the node may never run */
+    return NULL;
 }
 
 const tn__graph_hooks tn__op_hooks = {op_infer, op_fold};
@@ -85,7 +89,7 @@ tn_error *tn__op_eval(tn_context *context, tn__op op, const void *attrs, const t
     tn_error *e = types && values ? NULL : tn__error_oom();
     for (uint32_t i = 0; !e && i < n_in; i++) {
         if (!in[i]) continue;
-        bool by_value = tn__op_infos[op].values >> (i < 31 ? i : 31) & 1 || in[i]->elements <= 64;
+        bool by_value = op == TN_OP_custom || tn__op_infos[op].values >> (i < 31 ? i : 31) & 1 || in[i]->elements <= 64;
         values[i] = by_value ? tn_graph_constant(g, (tn_tensor *)in[i])
                              : tn_graph_input(g, "x", in[i]->dtype, in[i]->rank, in[i]->dims);
         if (!values[i].id) e = tn__error_copy(g->error);
@@ -93,7 +97,7 @@ tn_error *tn__op_eval(tn_context *context, tn__op op, const void *attrs, const t
     if (!e) e = op_infer(g, op, attrs, values, n_in, n_out, types);
     for (uint32_t k = 0; !e && k < n_out; k++)
         if (tn__type_is_static(&types[k])) e = tn_tensor_create(context, types[k].dtype, types[k].rank, types[k].dims, &out[k]);
-    tn__eval c = {context, a, op, attrs, in, n_in, n_out, out};
+    tn__eval c = {context, a, op, attrs, in, n_in, n_out, out, types};
     if (!e) e = tn__op_functions_of[op].eval(&c);
     for (uint32_t k = 0; !e && k < n_out; k++)
         if (!out[k]) e = TN__FAIL(a, INTERNAL, "%s left result %u empty", tn__op_infos[op].name, k);

@@ -50,6 +50,7 @@ typedef struct tn__eval {
     const tn_tensor *const *in; /* NULL for absent operands */
     uint32_t n_in, n_out;
     tn_tensor **out;
+    const tn__type *types; /* of the results, by the shape rule on these operands; NULL: all are in out[] */
 } tn__eval;
 
 typedef tn_error *tn__eval_fn(tn__eval *c);

@@ -1,4 +1,4 @@
-/* Nodes with equal op, attributes and operands are merged. Values keep the first node's bits, so nothing changes.
+/* Nodes without effects that have equal op, attributes and operands are merged. Values keep the first node's bits, so nothing changes.
  * requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
 #include "pass/pass.h"
 
@@ -23,7 +23,9 @@ tn_error *tn_pass_cse(tn_graph *g) {
         size_t before = r.to->nodes.count;
         const tn_tensor *t = n->op == TN_OP_constant ? ((const tn__attrs_constant *)n->attrs)->value : NULL;
         tn__rewriter_copy(&r, n);
-        if (r.to->error || r.to->nodes.count == before || (tn__op_infos[n->op].flags & TN__OP_CONTROL)) continue;
+        if (r.to->error || r.to->nodes.count == before || (tn__op_infos[n->op].flags & TN__OP_CONTROL) ||
+            tn__node_has_effects(n->op, n->attrs))
+            continue;
         const tn__node *fresh = &r.to->nodes.data[before];
         uint64_t h = mix(n->op, n->n_in);
         for (uint32_t k = 0; k < n->n_in; k++) h = mix(h, tn__in(r.to, fresh, k).id);

@@ -53,6 +53,14 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     return e;
 }
 
+#ifndef NDEBUG
+static size_t count_effects(const tn_graph *g) {
+    size_t n = 0;
+    for (size_t i = 0; i < g->nodes.count; i++) n += tn__node_has_effects(g->nodes.data[i].op, g->nodes.data[i].attrs);
+    return n;
+}
+#endif
+
 tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, tn_graph **out) {
     *out = NULL;
     TN__TRY(tn__passes_check(&g->context->allocator, disabled));
@@ -60,12 +68,17 @@ tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *st
     tn_graph *own = NULL;
     TN__TRY(copy_graph(g, &own));
     tn_error *e = NULL;
+#ifndef NDEBUG
+    size_t effects = count_effects(own);
+#endif
     for (size_t i = 0; !e && i < N_PASSES; i++) {
         if ((e = tn__context_poll(g->context))) break;
         if (passes[i].run && !tn__pass_is_off(disabled, passes[i].name)) {
             e = tn__error_prefix(passes[i].run(own), "pass %s", passes[i].name);
 #ifndef NDEBUG
             if (!e) e = tn__error_prefix(tn__graph_verify(own), "after pass %s", passes[i].name);
+            if (!e && count_effects(own) != effects)
+                e = TN__FAIL(&g->context->allocator, INTERNAL, "pass %s: %zu nodes with effects became %zu", passes[i].name, effects, count_effects(own));
 #endif
         }
         if (stop_after && !strcmp(stop_after, passes[i].name)) break;

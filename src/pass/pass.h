@@ -1,4 +1,5 @@
-/* Passes: each rebuilds a static graph. requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
+/* Passes: each rebuilds a static graph.
+ * requires: typed, static shapes   keeps: inputs, outputs, names, nodes with effects and their order   breaks: node numbers */
 #ifndef TN_PASS_PASS_H
 #define TN_PASS_PASS_H
 #include "ir/graph.h"

@@ -136,11 +136,12 @@ tn_error *tn_pass_quant(tn_graph *g) {
     p.needed = TN__ARENA_ARRAY(arena, bool, g->nodes.count + 1);
     if (!p.uses || !p.plans || !p.needed) tn__graph_fail(p.r.to, tn__error_oom());
     for (size_t i = 0; i < g->outputs.count && !p.r.to->error; i++) need_value(&p, g->outputs.data[i].value);
-    for (size_t i = g->nodes.count; i-- > 0 && !p.r.to->error;)
-        if (p.needed[i]) {
-            match(&p, &g->nodes.data[i], &p.plans[i]);
-            need(&p, &g->nodes.data[i], &p.plans[i]);
-        }
+    for (size_t i = g->nodes.count; i-- > 0 && !p.r.to->error;) {
+        p.needed[i] |= tn__node_has_effects(g->nodes.data[i].op, g->nodes.data[i].attrs);
+        if (!p.needed[i]) continue;
+        match(&p, &g->nodes.data[i], &p.plans[i]);
+        need(&p, &g->nodes.data[i], &p.plans[i]);
+    }
     for (size_t i = 0; i < g->nodes.count && !p.r.to->error; i++)
         if (p.needed[i]) rewrite(&p, &g->nodes.data[i], &p.plans[i]);
     return tn__rewriter_commit(&p.r, g);

@@ -1,9 +1,12 @@
 /* Programs: a specialised graph cut into what the device compiles, what the session does itself, and the rest.
  *
  *   segment   all nodes that are static and depend on static ones only        -> one artefact of the device
- *   steps     nodes whose operands are there then: DATADEP ops, if, loop, scan, and light ops whose shapes depend on values
+ *   steps     nodes whose operands are there then: DATADEP ops, if, loop, scan, light ops whose shapes depend on values, and custom ops
+ *             that make their own shapes
  *   residual  everything after that: an executable of its own, whose inputs are the values computed so far. It specialises itself
  *             on the shapes (and values) that appear, so the cut repeats until nothing is left.
+ *
+ * Nodes with effects keep their order: after one that is a step, none is in the segment, and after one in the residual all are.
  *
  * Termination: each level has at least one node less, for the first node that is neither segment nor step becomes a step where
  * there would be none (evaluated by the reference); so a residual never equals its parent. */
@@ -68,7 +71,7 @@ static bool all_static(const tn_graph *s, const tn__node *n) {
 /* A node that cannot be in the segment, but whose operands are there: does the session evaluate it? */
 static bool is_step(const tn_graph *s, const tn__node *n) {
     const tn__op_info *info = &tn__op_infos[n->op];
-    if (info->flags & (TN__OP_CONTROL | TN__OP_DATADEP | TN__OP_SHAPE)) return true;
+    if (info->flags & (TN__OP_CONTROL | TN__OP_DATADEP | TN__OP_SHAPE) || n->op == TN_OP_custom) return true;
     if (tn__op_is_light(n->op))
         for (uint32_t k = 0; k < n->n_in && k < 32; k++) {
             tn_value v = tn__in(s, n, k);
@@ -84,6 +87,7 @@ static bool is_step(const tn_graph *s, const tn__node *n) {
 
 /* Sorts the nodes; `forced` becomes a step whatever it is. */
 static void sort_nodes(const tn_graph *s, uint32_t forced, part *parts, uint8_t *when) {
+    part effects = PART_CONSTANT; /* of the last node that has any */
     memset(when, WHEN_LATE, s->values.count);
     for (size_t i = 0; i < s->inputs.count; i++) when[s->inputs.data[i].value.id] = WHEN_EARLY;
     for (uint32_t i = 0; i < s->nodes.count; i++) {
@@ -95,11 +99,13 @@ static void sort_nodes(const tn_graph *s, uint32_t forced, part *parts, uint8_t 
             early &= when[v.id] == WHEN_EARLY;
             there &= when[v.id] != WHEN_LATE;
         }
-        bool plain = !(tn__op_infos[n->op].flags & (TN__OP_CONTROL | TN__OP_DATADEP));
+        bool plain = !(tn__op_infos[n->op].flags & (TN__OP_CONTROL | TN__OP_DATADEP)), has_effects = tn__node_has_effects(n->op, n->attrs);
+        part least = has_effects ? effects : PART_CONSTANT;
         if (n->op == TN_OP_constant) parts[i] = PART_CONSTANT;
         else if (i == forced) parts[i] = PART_STEP;
-        else if (early && plain && all_static(s, n)) parts[i] = PART_SEGMENT;
-        else parts[i] = there && is_step(s, n) ? PART_STEP : PART_LATE;
+        else if (early && plain && all_static(s, n) && least <= PART_SEGMENT) parts[i] = PART_SEGMENT;
+        else parts[i] = there && is_step(s, n) && least <= PART_STEP ? PART_STEP : PART_LATE;
+        if (has_effects) effects = parts[i];
         uint8_t w = parts[i] == PART_LATE ? WHEN_LATE : parts[i] == PART_STEP ? WHEN_STEP : WHEN_EARLY;
         for (uint32_t k = 0; k < n->n_out; k++) when[n->first_out + k] = w;
     }
@@ -174,7 +180,9 @@ static tn_error *plan_segment(tn__program *p, const part *parts, const uint8_t *
             out[p->n_segment_out] = (tn__port){s->values.data[v].name ? s->values.data[v].name : "value", {v}};
             p->segment_out[p->n_segment_out++] = v;
         }
-    if (!p->n_segment_out) return NULL;
+    bool effects = false;
+    for (size_t i = 0; i < s->nodes.count; i++) effects |= keep[i] && tn__node_has_effects(s->nodes.data[i].op, s->nodes.data[i].attrs);
+    if (!p->n_segment_out && !effects) return NULL;
     for (size_t i = 0; i < s->inputs.count; i++) in[i] = s->inputs.data[i].value;
     tn_graph *g;
     TN__TRY(tn__extract(s, keep, in, (uint32_t)s->inputs.count, out, p->n_segment_out, &g));
@@ -214,7 +222,9 @@ static tn_error *plan_residual(tn__program *p, const part *parts, const uint8_t 
         }
         p->kept[v] = true;
     }
-    if (!p->n_residual_out) return NULL;
+    bool effects = false;
+    for (size_t i = 0; i < s->nodes.count; i++) effects |= keep[i] && tn__node_has_effects(s->nodes.data[i].op, s->nodes.data[i].attrs);
+    if (!p->n_residual_out && !effects) return NULL;
     tn_graph *g;
     TN__TRY(tn__extract(s, keep, in, p->n_residual_in, out, p->n_residual_out, &g));
     tn_error *e = tn__executable_create_child(p->settings, g, varying, NULL, level + 1, &p->residual);
@@ -341,6 +351,23 @@ static tn_tensor *slot_of(const tn__program *p, tn_tensor **slots, tn_value v) {
     return constant ? (tn_tensor *)constant : slots[v.id];
 }
 
+/* A custom op was asked for its types again, with values: what it said before must hold. Releases the results where it does not. */
+static tn_error *check_answer(const tn__program *p, const tn__node *n, tn_tensor **out) {
+    for (uint32_t k = 0; k < n->n_out; k++) {
+        const tn__type *t = tn__type_of(p->s, tn__out(n, k));
+        bool fits = out[k]->dtype == t->dtype && (t->rank < 0 || out[k]->rank == t->rank);
+        for (int32_t d = 0; fits && d < t->rank; d++) fits = t->dims[d] < 0 || out[k]->dims[d] == t->dims[d];
+        if (fits) continue;
+        char found[200], wanted[200];
+        tn__type f = {out[k]->dtype, out[k]->rank, out[k]->dims};
+        tn_error *e = TN__FAIL(&p->settings->context->allocator, SHAPE_MISMATCH, "output %u is %s, infer said %s", k,
+                               tn__type_text(p->s, &f, found, sizeof found), tn__type_text(p->s, t, wanted, sizeof wanted));
+        for (uint32_t i = 0; i < n->n_out; i++) tn_tensor_release(out[i]);
+        return e;
+    }
+    return NULL;
+}
+
 static tn_error *run_step(const tn__program *p, const step *st, tn_tensor **slots) {
     const tn__node *n = &p->s->nodes.data[st->node];
     tn_context *c = p->settings->context;
@@ -351,7 +378,8 @@ static tn_error *run_step(const tn__program *p, const step *st, tn_tensor **slot
     bool control = tn__op_infos[n->op].flags & TN__OP_CONTROL;
     tn_error *e = control ? tn__control_run(c, n, st->bodies, in, out)
                           : tn__op_eval(c, n->op, n->attrs, (const tn_tensor *const *)in, n->n_in, n->n_out, out);
-    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_infos[n->op].name);
+    if (!e && n->op == TN_OP_custom) e = check_answer(p, n, out);
+    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
     for (uint32_t k = 0; !e && k < n->n_out; k++) slots[n->first_out + k] = out[k];
     tn__free(&c->allocator, in, bytes);
     return e;

@@ -60,8 +60,9 @@ tn_error *tn__specialise(const tn_graph *g, const tn_tensor *const *types, tn_te
 /* The part of `s` made of keep[node] nodes and the constants they need. Dimensions that are not sizes become unknown. */
 tn_error *tn__extract(const tn_graph *s, const bool *keep, const tn_value *in, uint32_t n_in, const tn__port *out, uint32_t n_out,
                       tn_graph **out_graph);
-/* Live values of g, per value id, in `arena`. */
+/* Values of g that an output or a node with effects needs, per value id, in `arena`. */
 bool *tn__live_values(const tn_graph *g, tn__arena *arena);
+/* Some result of the node is live, or it has effects. */
 bool tn__node_is_live(const tn__node *n, const bool *live);
 
 /* ---- plan.c ---- */

@@ -1,4 +1,5 @@
 /* Specialisation: a graph with its run-time shapes, and those values that decide further shapes, put in and folded. */
+#include "op/custom/custom.h"
 #include "session/session.h"
 
 bool *tn__live_values(const tn_graph *g, tn__arena *arena) {
@@ -7,8 +8,7 @@ bool *tn__live_values(const tn_graph *g, tn__arena *arena) {
     for (size_t i = 0; i < g->outputs.count; i++) live[g->outputs.data[i].value.id] = true;
     for (size_t i = g->nodes.count; i-- > 0;) {
         const tn__node *n = &g->nodes.data[i];
-        bool used = false;
-        for (uint32_t k = 0; k < n->n_out; k++) used |= live[n->first_out + k];
+        bool used = tn__node_is_live(n, live);
         for (uint32_t k = 0; used && k < n->n_in; k++) live[tn__in(g, n, k).id] = true;
     }
     live[0] = false;
@@ -18,7 +18,7 @@ bool *tn__live_values(const tn_graph *g, tn__arena *arena) {
 bool tn__node_is_live(const tn__node *n, const bool *live) {
     for (uint32_t k = 0; k < n->n_out; k++)
         if (live[n->first_out + k]) return true;
-    return false;
+    return tn__node_has_effects(n->op, n->attrs);
 }
 
 /* ---- which inputs matter by value ---------------------------------------------------------------------------- */
@@ -160,7 +160,8 @@ static bool fold_node(tn_graph *s, const tn_graph *g, const tn__node *n, tn_valu
     tn_tensor *out[MOST];
     uint32_t flags = tn__op_infos[n->op].flags;
     if (s->error || n->n_in > MOST || n->n_out > MOST || n->n_in == 0 || (flags & TN__OP_CONTROL)) return false;
-    if (n->n_out == 1 && !(flags & TN__OP_DATADEP)) return false; /* the builder's business */
+    if (n->op == TN_OP_custom && !tn__custom_may_fold(n->attrs)) return false;
+    if (n->n_out == 1 && !(flags & TN__OP_DATADEP) && n->op != TN_OP_custom) return false; /* the builder's business */
     for (uint32_t k = 0; k < n->n_in; k++) {
         tn_value v = map[tn__in(g, n, k).id];
         in[k] = v.id ? tn__constant_peek(s, v) : NULL;

@@ -123,7 +123,7 @@ static void print_ops(void) {
     printf("# Operations\n\nMade from `src/ir/ops.def` by `scripts/make-docs`; do not edit.\n\n"
            "An attribute's default, its meaning and the operands are those of the ONNX operator in its newest version; `-` in that column is an\n"
            "op that ONNX does not have. Operands beyond the fewest are optional; types are those that the first operand may have, as far as they were tried. `ref`\n"
-           "evaluates every op but `constant` and the control flow, which the session runs. Column cpu, for f32 (or the first type taken):\n"
+           "evaluates every op but `constant`, `custom`, which the caller does, and the control flow, which the session runs. Column cpu, for f32 (or the first type taken):\n"
            "*kernels* are generated for it; *part* of it is; *ref*: the reference evaluates it; *session*: the session does, because the\n"
            "result's shape depends on values; *nothing* is left to run once it is compiled. This is asked of one or a few instances (`tests/device/op_cases.def`): other attributes or shapes\n"
            "may take another way.\n\n");
@@ -139,10 +139,10 @@ static void print_ops(void) {
         printf(" | ");
         put_attributes(info);
         printf(" | ");
-        if (op == TN_OP_constant || info->flags & TN__OP_CONTROL) printf("all");
+        if (op == TN_OP_constant || op == TN_OP_custom || info->flags & TN__OP_CONTROL) printf("all");
         else put_dtypes(&f);
         bool session = info->flags & (TN__OP_DATADEP | TN__OP_CONTROL);
-        printf(" | %s | ", op == TN_OP_constant ? "-" : session ? "session" : f.on_kernels && f.on_calls ? "part" : f.on_calls ? "ref" : f.on_kernels ? "kernels" : "nothing");
+        printf(" | %s | ", op == TN_OP_constant ? "-" : op == TN_OP_custom ? "caller" : session ? "session" : f.on_kernels && f.on_calls ? "part" : f.on_calls ? "ref" : f.on_kernels ? "kernels" : "nothing");
         put_cell(info->doc);
         printf(" |\n");
     }

@@ -248,7 +248,7 @@ static void print_header(void) {
            "    tn__attr_begin(to, name, TN_ATTR_GRAPH, 0)->graph = x;\n    return x != NULL;\n}\n\n"
            "/* ---- the ops ------------------------------------------------------------------------------------------------------------ */\n\n");
     for (int op = 1; op < TN_OP_COUNT; op++)
-        if (tn__op_infos[op].name) put_op((tn__op)op);
+        if (tn__op_infos[op].name && op != TN_OP_custom) put_op((tn__op)op); /* custom: tn_graph_custom */
     printf("\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }
 
@@ -258,7 +258,7 @@ static void print_header(void) {
 static void print_calls(void) {
     for (int op = 1; op < TN_OP_COUNT; op++) {
         const tn__op_info *info = &tn__op_infos[op];
-        if (!info->name) continue;
+        if (!info->name || op == TN_OP_custom) continue;
         words in = split(tn__op_operands((tn__op)op));
         printf("{\n");
         if (has_row((tn__op)op)) printf("    tn_%s_attrs attrs = tn_%s_attrs_defaults();\n", rows[op], rows[op]);

@@ -5,6 +5,7 @@
 #include "device/cpu/profile.h"
 #include "device/device.h"
 #include "kernel/program.h"
+#include "op/custom/custom.h"
 #include "pass/pass.h"
 #include "rt/pool.h"
 
@@ -122,9 +123,15 @@ static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addre
         const tn__type *type = tn__type_of(g, tn__in(g, n, i));
         e = tn_tensor_create_borrowed(c->context, type->dtype, type->rank, type->dims, addresses[s->slots[i]], SIZE_MAX, NULL, NULL, &t[i]);
     }
-    if (!e) e = tn__op_eval(c->context, n->op, n->attrs, (const tn_tensor *const *)t, n->n_in, n->n_out, out);
-    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_infos[n->op].name);
-    for (uint32_t i = 0; !e && i < n->n_out; i++)
+    bool in_place = n->op == TN_OP_custom; /* it writes where the program wants its results */
+    for (uint32_t i = 0; !e && in_place && i < n->n_out; i++) {
+        const tn__type *type = tn__type_of(g, tn__out(n, i));
+        e = tn_tensor_create_borrowed(c->context, type->dtype, type->rank, type->dims, addresses[s->slots[n->n_in + i]], SIZE_MAX, NULL, NULL, &out[i]);
+    }
+    if (!e && in_place) e = tn__custom_evaluate(c->context, tn__custom_of(n->attrs), (const tn_tensor *const *)t, n->n_in, NULL, n->n_out, out);
+    else if (!e) e = tn__op_eval(c->context, n->op, n->attrs, (const tn_tensor *const *)t, n->n_in, n->n_out, out);
+    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
+    for (uint32_t i = 0; !e && !in_place && i < n->n_out; i++)
         if (out[i]->bytes != tn__dtype_bytes(tn__type_of(g, tn__out(n, i))->dtype, tn__type_elements(tn__type_of(g, tn__out(n, i)))))
             e = TN__FAIL(a, INTERNAL, "%s: result %u has another size than its type", tn__op_infos[n->op].name, i);
         else if (out[i]->bytes) memcpy(addresses[s->slots[n->n_in + i]], out[i]->data, out[i]->bytes);

@@ -51,7 +51,7 @@ static tn__profile_row row_of(const tn__kprogram *p, const tn__step *s) {
         add_loop(p, s->loop, &r);
         break;
     }
-    if (s->kind != TN__STEP_COPY) r.symbol = tn__op_infos[p->graph->nodes.data[s->node].op].name, r.node = node_name(p, s->node);
+    if (s->kind != TN__STEP_COPY) r.symbol = tn__op_text(p->graph->nodes.data[s->node].op, p->graph->nodes.data[s->node].attrs), r.node = node_name(p, s->node);
     if (s->kind != TN__STEP_LOOP) add_slots(p, s->slots, s->n_slots, &r);
     return r;
 }

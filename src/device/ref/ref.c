@@ -27,7 +27,7 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph *to) {
     for (size_t i = 0; i < g->outputs.count; i++) live[g->outputs.data[i].value.id] = true;
     for (size_t i = g->nodes.count; i-- > 0;) {
         const tn__node *n = &g->nodes.data[i];
-        bool used = false;
+        bool used = tn__node_has_effects(n->op, n->attrs);
         for (uint32_t k = 0; k < n->n_out; k++) used |= live[n->first_out + k];
         for (uint32_t k = 0; used && k < n->n_in; k++) live[tn__in(g, n, k).id] = true;
     }
@@ -38,7 +38,7 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph *to) {
     }
     for (size_t i = 0; i < g->nodes.count && !to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
-        bool used = false;
+        bool used = tn__node_has_effects(n->op, n->attrs);
         for (uint32_t k = 0; k < n->n_out; k++) used |= live[n->first_out + k];
         if (!used) continue;
         tn_value v = tn__graph_copy_node(to, g, n, map);
@@ -134,9 +134,9 @@ static tn_error *run_node(frame *r, uint32_t index) {
         out[k] = r->slots[id];
     }
     if (!e) {
-        tn__eval c = {g->context, a, n->op, n->attrs, in, n->n_in, n->n_out, out};
+        tn__eval c = {g->context, a, n->op, n->attrs, in, n->n_in, n->n_out, out, NULL};
         e = tn__op_functions_of[n->op].eval(&c);
-        if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_infos[n->op].name);
+        if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
     }
     if (in != in_stack) tn__free(a, (void *)in, n->n_in * sizeof *in);
     if (out != out_stack) tn__free(a, out, n->n_out * sizeof *out);
