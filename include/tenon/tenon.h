@@ -9,5 +9,6 @@
 #include "tenon/onnx.h"
 #include "tenon/partition.h"
 #include "tenon/query.h"
+#include "tenon/signature.h"
 #include "tenon/api.h" /* the last: it names the types of all others */
 #endif
