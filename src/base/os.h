@@ -51,6 +51,17 @@ void tn__os_prefer_large_pages(void *data, size_t bytes);
 /* The whole pages within a range of a read-only mapping (tn__os_map_*) leave memory; read again, they come from the file. A hint. */
 void tn__os_forget(const void *data, size_t bytes);
 
+/* ---- this process and this machine --------------------------------------------------------------------------- */
+
+/* The text of a small file that the kernel makes (/proc, /sys), at most bytes - 1 of it, zero-terminated. False: there is none. */
+bool tn__os_read_kernel_file(const char *path, char *buffer, size_t bytes);
+/* What this process has used so far. */
+typedef struct tn__os_usage {
+    uint64_t cpu_ns, minor_faults, major_faults, voluntary_switches, involuntary_switches;
+} tn__os_usage;
+void tn__os_get_usage(tn__os_usage *out);
+uint64_t tn__os_clock_resolution_ns(void); /* of tn__os_now_ns */
+
 /* ---- environment --------------------------------------------------------------------------------------------- */
 
 /* The index-th "NAME=value" of the environment, NULL beyond the last. Borrowed: like getenv, not while another thread changes it. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -235,6 +236,36 @@ tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path) {
 uint64_t tn__os_memory_bytes(void) {
     long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
+}
+
+/* ---- this process and this machine --------------------------------------------------------------------------- */
+
+bool tn__os_read_kernel_file(const char *path, char *buffer, size_t bytes) {
+    size_t done = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n;
+    while (done + 1 < bytes && ((n = read(fd, buffer + done, bytes - 1 - done)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0) done += (size_t)n;
+    close(fd);
+    buffer[done] = 0;
+    return done > 0;
+}
+
+void tn__os_get_usage(tn__os_usage *out) {
+    struct rusage u;
+    *out = (tn__os_usage){0};
+    if (getrusage(RUSAGE_SELF, &u) != 0) return;
+    out->cpu_ns = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * UINT64_C(1000000000) +
+                  (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
+    out->minor_faults = (uint64_t)u.ru_minflt, out->major_faults = (uint64_t)u.ru_majflt;
+    out->voluntary_switches = (uint64_t)u.ru_nvcsw, out->involuntary_switches = (uint64_t)u.ru_nivcsw;
+}
+
+uint64_t tn__os_clock_resolution_ns(void) {
+    struct timespec t = {0, 1};
+    (void)clock_getres(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
 
 /* ---- environment --------------------------------------------------------------------------------------------- */
