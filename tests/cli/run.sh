@@ -31,7 +31,7 @@ want() {
 # help
 want 0 "usage: tenon VERB" help
 want 0 "usage: tenon VERB" --help
-for verb in test-onnx run show diff bench compare profile options info version; do
+for verb in test-onnx run show diff bench compare sweep records reproduce profile options info version; do
     want 0 "usage: tenon $verb" "$verb" --help
     want 0 "usage: tenon $verb" help "$verb"
     want 2 "did you mean --json?" "$verb" --jsno

@@ -13,7 +13,7 @@ void cli_texts_free(cli_texts *t) {
     *t = (cli_texts){0};
 }
 
-static void texts_add(cli_texts *t, const char *text) {
+void cli_texts_add(cli_texts *t, const char *text) {
     t->items = cli_realloc(t->items, (t->count + 1) * sizeof *t->items);
     t->items[t->count++] = cli_printf("%s", text);
 }
@@ -110,7 +110,7 @@ int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         if (only_operands || arg[0] != '-' || !arg[1]) {
-            texts_add(operands, arg);
+            cli_texts_add(operands, arg);
             continue;
         }
         if (!strcmp(arg, "--")) {
@@ -132,7 +132,7 @@ int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **
         if (key) {
             if (!value && i + 1 >= argc) return cli_usage("%s: --%s wants a value", verb->name, name);
             char *setting = cli_printf("%s=%s", key, value ? value : argv[++i]);
-            texts_add(set->target, setting);
+            cli_texts_add(set->target, setting);
             free(setting);
             continue;
         }
@@ -147,7 +147,7 @@ int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **
         }
         switch (o->kind) {
         case CLI_TEXT: *(const char **)o->target = value; break;
-        case CLI_TEXTS: texts_add(o->target, value); break;
+        case CLI_TEXTS: cli_texts_add(o->target, value); break;
         case CLI_COUNT:
             if (!cli_parse_count(value, o->target))
                 return cli_usage("%s: --%s wants a whole number, found '%s'", verb->name, name, value);

@@ -25,6 +25,9 @@ typedef struct cli_verb {
     V(diff,      "diff",      "MODEL",      "compare every value of a model on two devices")                      \
     V(bench,     "bench",     "MODEL...",   "time models")                                                        \
     V(compare,   "compare",   "A [B]",      "say which of two is faster: models, options or commands")             \
+    V(sweep,     "sweep",     "MODEL",      "time a model under every combination of options")                    \
+    V(records,   "records",   "list|...",   "look at, export and import recorded measurements")                   \
+    V(reproduce, "reproduce", "RECORD",     "run a recorded measurement again and say whether it holds")           \
     V(profile,   "profile",   "MODEL",      "time every kernel of a model")                                      \
     V(options,   "options",   "",           "list the library's options, their values and where they come from") \
     V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \
@@ -41,6 +44,7 @@ typedef struct cli_texts {
     size_t count;
 } cli_texts;
 void cli_texts_free(cli_texts *t);
+void cli_texts_add(cli_texts *t, const char *text); /* copies it */
 
 typedef enum cli_kind {
     CLI_FLAG,  /* bool */
