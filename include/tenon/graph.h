@@ -57,6 +57,8 @@ TN_API int64_t tn_graph_symbol(tn_graph *graph, const char *name);
 TN_API tn_value tn_graph_input(tn_graph *graph, const char *name, tn_dtype dtype, int32_t rank, const int64_t *dims);
 /* A constant; `tensor` is retained, its data must not change any more. */
 TN_API tn_value tn_graph_constant(tn_graph *graph, tn_tensor *tensor);
+/* The same from values that are copied: dense, row-major, as tn_tensor has them. */
+TN_API tn_value tn_graph_constant_copy(tn_graph *graph, tn_dtype dtype, int32_t rank, const int64_t *dims, const void *values);
 /* A node of op `op` (a name of docs/ops.md). Returns its first output; output k is tn_value_output(v, k). */
 TN_API tn_value tn_graph_op(tn_graph *graph, const char *op, const tn_value *inputs, uint32_t n_inputs,
                             const tn_attr *attrs, uint32_t n_attrs, uint32_t n_outputs);

@@ -85,6 +85,12 @@ TN_API const uint32_t *tn_partition_get_nodes(const tn_partition *partition, uin
 /* Ports in a fixed order: inputs by first use, outputs by producer and output. Borrowed; NULL out of range. */
 TN_API const tn_port *tn_partition_get_inputs(const tn_partition *partition, uint32_t cluster, uint32_t *out_n);
 TN_API const tn_port *tn_partition_get_outputs(const tn_partition *partition, uint32_t cluster, uint32_t *out_n);
+/* One thing to run: a cluster (`node`: its first), or a node that stays (`cluster`: TN_NO_CLUSTER). */
+typedef struct tn_partition_step {
+    uint32_t cluster, node;
+} tn_partition_step;
+/* All clusters and all nodes that stay, each once, in an order in which they can run; borrowed. */
+TN_API const tn_partition_step *tn_partition_get_steps(const tn_partition *partition, uint32_t *out_n);
 /* Estimated nanoseconds a call of the cluster saves (nodes minus call minus ports): by this it was kept. 0 out of range. */
 TN_API double tn_partition_get_gain_ns(const tn_partition *partition, uint32_t cluster);
 /* "tenon: 412 of 431 nodes in 3 clusters; 19 stay (gather_tree 12: no kernel; ...)"; borrowed. */

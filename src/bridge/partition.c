@@ -5,8 +5,10 @@
  *   assign    along a topological order a node gets the level max over its producers p of level(p), plus one where the edge must
  * not lie inside a cluster (p stays, another placement or predicate, a static value). No path leaves a level and comes back to it
  *             through a node that stays, so connected nodes of one level, placement and predicate form a cluster without cycles
+ *   sink      clusters that nothing of their own level or of the next few reads go down to the first level that does, and join its clusters
  *   deassign  clusters whose estimated gain is not positive
  *   encapsulate  ports
+ *   schedule  level by level: clusters, then the nodes that stay
  *
  * Constants without operands are no reason for a level; they join the cluster of their readers where that is one cluster. */
 #include <stdio.h>
@@ -40,6 +42,8 @@ struct tn_partition {
     node *nodes;
     cluster *clusters;
     uint32_t *order; /* topological */
+    tn_partition_step *steps;
+    uint32_t n_steps;
     char *report;
 };
 
@@ -180,22 +184,68 @@ static bool joins(const node *a, const node *b, const tn_edge *e) {
            !strcmp(a->placement, b->placement);
 }
 
-static void assign(tn_partition *p) {
+/* The level of a reader lets its producer have this one at most. */
+static uint32_t level_before(const node *from, const node *n, const tn_edge *e) {
+    return n->level - (n->marked && !joins(from, n, e));
+}
+
+static void join_levels(tn_partition *p) {
+    node *v = p->nodes;
+    for (uint32_t i = 0; i < p->n; i++) v[i].parent = i;
+    for (uint32_t i = 0; i < p->n; i++)
+        for (uint32_t k = 0; k < v[i].n_edges; k++) {
+            const node *from = &v[v[i].edges[k].node];
+            if (!from->constant && from->level == v[i].level && joins(from, &v[i], &v[i].edges[k]))
+                v[root(v, v[i].edges[k].node)].parent = root(v, i);
+        }
+}
+
+/* Moves whole clusters only: what they need stays before them, and no edge that was inside of a cluster leaves it. From the last level
+ * to the first, so that the levels of all readers are final. */
+static tn_error *sink(tn_partition *p) {
+    node *v = p->nodes;
+    uint32_t n_levels = 1;
+    for (uint32_t i = 0; i < p->n; i++)
+        if (v[i].level >= n_levels) n_levels = v[i].level + 1;
+    uint32_t *first = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)n_levels + 1),
+             *by_level = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1),
+             *limit = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1);
+    if (!first || !by_level || !limit) return tn__error_oom();
+    for (uint32_t i = 0; i < p->n; i++) first[v[i].level + 1]++, limit[i] = UINT32_MAX;
+    for (uint32_t l = 0; l < n_levels; l++) first[l + 1] += first[l];
+    for (uint32_t i = 0; i < p->n; i++) by_level[--first[v[i].level + 1]] = i; /* first[l + 1] is now where level l begins */
+    for (uint32_t l = n_levels, end = p->n; l-- > 0; end = first[l + 1])
+        for (int marked = 0; marked < 2; marked++) {
+            for (uint32_t at = first[l + 1]; at < end; at++) {
+                node *n = &v[by_level[at]];
+                uint32_t most = limit[root(v, by_level[at])];
+                if (n->marked != marked || n->constant) continue;
+                if (marked && most != UINT32_MAX && most > n->level) n->level = most;
+            }
+            for (uint32_t at = first[l + 1]; at < end; at++) {
+                const node *n = &v[by_level[at]];
+                for (uint32_t k = 0; n->marked == marked && k < n->n_edges; k++) {
+                    uint32_t from = root(v, n->edges[k].node), most = level_before(&v[n->edges[k].node], n, &n->edges[k]);
+                    if (from != root(v, by_level[at]) && most < limit[from]) limit[from] = most;
+                }
+            }
+        }
+    join_levels(p);
+    return NULL;
+}
+
+static tn_error *assign(tn_partition *p) {
     node *v = p->nodes;
     for (uint32_t at = 0; at < p->n; at++) {
         node *n = &v[p->order[at]];
-        n->parent = p->order[at];
         for (uint32_t k = 0; k < n->n_edges; k++) {
             const node *from = &v[n->edges[k].node];
             uint32_t level = from->level + (n->marked && !joins(from, n, &n->edges[k]));
             if (!from->constant && level > n->level) n->level = level;
         }
-        for (uint32_t k = 0; k < n->n_edges; k++) {
-            const node *from = &v[n->edges[k].node];
-            if (!from->constant && from->level == n->level && joins(from, n, &n->edges[k]))
-                v[root(v, n->edges[k].node)].parent = root(v, p->order[at]);
-        }
     }
+    join_levels(p);
+    return sink(p);
 }
 
 /* Numbers the clusters along the order; gives constants to the one cluster that reads them. */
@@ -318,6 +368,34 @@ static tn_error *deassign(tn_partition *p, const tn_partition_options *o) {
     return NULL;
 }
 
+/* Constants that stay come first. Then by levels: a cluster needs nodes that stay of earlier levels only, a node that stays also clusters
+ * of its own; what was given up by deassign is between them, as the order has it. */
+static tn_error *schedule(tn_partition *p) {
+    const node *v = p->nodes;
+    uint32_t n_keys = 2;
+    for (uint32_t i = 0; i < p->n; i++)
+        if (2 * v[i].level + 3 > n_keys) n_keys = 2 * v[i].level + 3;
+    uint32_t *first = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)n_keys + 1),
+             *keys = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1); /* 0: no step of its own */
+    bool *seen = TN__ARENA_ARRAY(&p->arena, bool, (size_t)p->n_clusters + 1);
+    p->steps = TN__ARENA_ARRAY(&p->arena, tn_partition_step, (size_t)p->n + 1);
+    if (!first || !keys || !seen || !p->steps) return tn__error_oom();
+    for (uint32_t at = 0; at < p->n; at++) {
+        uint32_t i = p->order[at], c = v[i].cluster;
+        if (c != TN_NO_CLUSTER && (v[i].constant || seen[c])) continue;
+        if (c != TN_NO_CLUSTER) seen[c] = true;
+        keys[i] = v[i].constant ? 1 : 2 + 2 * v[i].level + (c == TN_NO_CLUSTER);
+        first[keys[i]]++;
+    }
+    for (uint32_t k = 1, sum = 0; k <= n_keys; k++) sum += first[k], first[k] = sum - first[k];
+    for (uint32_t at = 0; at < p->n; at++)
+        if (keys[p->order[at]]) {
+            p->steps[first[keys[p->order[at]]]++] = (tn_partition_step){v[p->order[at]].cluster, p->order[at]};
+            p->n_steps++;
+        }
+    return NULL;
+}
+
 static tn_error *report(tn_partition *p, uint32_t *out_stay) {
     const char *op[LONGEST_REPORT], *why[LONGEST_REPORT];
     uint32_t count[LONGEST_REPORT], n = 0, stay = 0, other = 0;
@@ -357,10 +435,11 @@ static tn_error *make(tn_partition *p, const tn_partition_source *s, const tn_pa
     TN__TRY(read_all(p, s, true, &before));
     TN__TRY(sort(p));
     TN__TRY(mark(p, o));
-    assign(p);
+    TN__TRY(assign(p));
     TN__TRY(number(p));
     TN__TRY(encapsulate(p));
     TN__TRY(deassign(p, o));
+    TN__TRY(schedule(p));
     TN__TRY(report(p, &stay));
     if (!s->count(s->self, &n) || n != p->n) return BAD(INVALID_GRAPH, "partition: the graph changed meanwhile");
     TN__TRY(read_all(p, s, false, &after));
@@ -407,6 +486,11 @@ uint32_t tn_partition_get_cluster(const tn_partition *p, uint32_t i) {
 const char *tn_partition_get_reason(const tn_partition *p, uint32_t i) { return p && i < p->n ? p->nodes[i].reason : NULL; }
 double tn_partition_get_gain_ns(const tn_partition *p, uint32_t c) { return p && c < p->n_clusters ? p->clusters[c].gain_ns : 0; }
 const char *tn_partition_get_report(const tn_partition *p) { return p ? p->report : NULL; }
+
+const tn_partition_step *tn_partition_get_steps(const tn_partition *p, uint32_t *out_n) {
+    if (out_n) *out_n = p ? p->n_steps : 0;
+    return p ? p->steps : NULL;
+}
 
 #define GET(name, type, member)                                                                                                  \
     const type *tn_partition_get_##name(const tn_partition *p, uint32_t c, uint32_t *out_n) {                                    \

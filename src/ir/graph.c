@@ -213,6 +213,19 @@ tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
     return tn__graph_add(g, TN_OP_constant, NULL, 0, &attrs, 1, NULL);
 }
 
+tn_value tn_graph_constant_copy(tn_graph *g, tn_dtype dtype, int32_t rank, const int64_t *dims, const void *values) {
+    if (!g || g->error) return tn__none();
+    tn_tensor *t = NULL;
+    tn_error *e = tn_tensor_create(g->context, dtype, rank, dims, &t);
+    if (!e && !values && tn_tensor_get_bytes(t))
+        e = TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "constant: values are NULL");
+    if (!e && values) memcpy(tn_tensor_get_data(t), values, tn_tensor_get_bytes(t));
+    if (e) tn__graph_fail(g, e);
+    tn_value v = e ? tn__none() : tn_graph_constant(g, t);
+    tn_tensor_release(t);
+    return v;
+}
+
 const tn_tensor *tn__constant_peek(const tn_graph *g, tn_value v) {
     const tn__node *n = tn__node_of(g, v);
     return n && n->op == TN_OP_constant ? ((const tn__attrs_constant *)n->attrs)->value : NULL;

@@ -105,6 +105,25 @@ static void check(const tn_partition *p) {
         for (uint32_t i = 0; i < g.n; i++) left += !gone[item[i]];
     } while (left && left < before);
     assert_int_equal(left, 0);
+    /* the steps: each item once, after what it needs; `gone` now means that it has run */
+    uint32_t n_steps, n_items = 0;
+    const tn_partition_step *steps = tn_partition_get_steps(p, &n_steps);
+    memset(gone, 0, 2 * (size_t)g.n);
+    for (uint32_t s = 0; s < n_steps; s++) {
+        uint32_t n = 1;
+        const uint32_t *nodes = &steps[s].node;
+        assert_int_equal(steps[s].cluster, tn_partition_get_cluster(p, steps[s].node));
+        if (steps[s].cluster != TN_NO_CLUSTER) nodes = tn_partition_get_nodes(p, steps[s].cluster, &n);
+        assert_false(gone[item[steps[s].node]]);
+        for (uint32_t m = 0; m < n; m++)
+            for (uint32_t k = 0; k < g.n_edges[nodes[m]]; k++) {
+                uint32_t from = item[g.edges[nodes[m]][k].node];
+                assert_true(from == item[nodes[m]] || gone[from]);
+            }
+        gone[item[steps[s].node]] = true;
+        n_items += n;
+    }
+    assert_int_equal(n_items, g.n);
     free(gone), free(blocked);
 }
 
@@ -180,6 +199,21 @@ static void test_ports_and_report(void **state) {
     options.node_ns = 1e6;
 }
 
+/* 0 -> 1 stays -> 4; 2 -> 3 -> 4: nothing of the first level needs 2 and 3, so that they join 4. */
+static void test_sink(void **state) {
+    clear(5);
+    g.yes[1] = false;
+    edge(1, 0, TN_EDGE_DATA), edge(3, 2, TN_EDGE_DATA), edge(4, 1, TN_EDGE_DATA), edge(4, 3, TN_EDGE_DATA);
+    tn_partition *p = make();
+    check(p);
+    assert_int_equal(tn_partition_get_cluster_count(p), 2);
+    assert_int_equal(tn_partition_get_cluster(p, 2), tn_partition_get_cluster(p, 4));
+    assert_int_equal(tn_partition_get_cluster(p, 3), tn_partition_get_cluster(p, 4));
+    assert_int_not_equal(tn_partition_get_cluster(p, 0), tn_partition_get_cluster(p, 4));
+    tn_partition_release(p);
+    assert_null(tn_partition_get_steps(NULL, NULL));
+}
+
 static void test_hostile(void **state) {
     clear(2);
     edge(0, 1, TN_EDGE_DATA), edge(1, 0, TN_EDGE_CONTROL);
@@ -210,7 +244,7 @@ static void test_hostile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_large),
-                                       cmocka_unit_test(test_ports_and_report), cmocka_unit_test(test_hostile)};
+                                       cmocka_unit_test(test_ports_and_report), cmocka_unit_test(test_sink), cmocka_unit_test(test_hostile)};
     if (tn_context_create(NULL, &context)) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);

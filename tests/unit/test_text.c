@@ -101,6 +101,23 @@ static void test_large_and_nan(void **state) {
     tn_tensor_release(n);
 }
 
+static void test_constant_copy(void **state) {
+    tn_graph *g;
+    float values[] = {1, 2};
+    check_ok(tn_graph_create(context, "copies", &g));
+    tn_value v = tn_graph_constant_copy(g, TN_DTYPE_f32, 1, &(int64_t){2}, values);
+    values[0] = 9; /* the graph has its own */
+    const tn_tensor *kept = tn__constant_of(g, v);
+    assert_memory_equal(kept->data, ((float[]){1, 2}), 8);
+    assert_int_not_equal(tn_graph_constant_copy(g, TN_DTYPE_f32, 1, &(int64_t){0}, NULL).id, 0);
+    assert_int_equal(tn_graph_constant_copy(NULL, TN_DTYPE_f32, 0, NULL, values).id, 0);
+    assert_int_equal(tn_graph_constant_copy(g, TN_DTYPE_f32, 0, NULL, NULL).id, 0);
+    tn_error *e = tn_graph_check(g);
+    assert_non_null(strstr(tn_error_get_message(e), "values are NULL"));
+    tn_error_destroy(e);
+    tn_graph_release(g);
+}
+
 static void test_malformed(void **state) {
     (void)state;
     static const struct {
@@ -149,7 +166,7 @@ static void test_depth(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_subgraphs_and_attributes),
-                                       cmocka_unit_test(test_large_and_nan), cmocka_unit_test(test_malformed),
+                                       cmocka_unit_test(test_large_and_nan), cmocka_unit_test(test_constant_copy), cmocka_unit_test(test_malformed),
                                        cmocka_unit_test(test_depth)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
