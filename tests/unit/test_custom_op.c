@@ -1,6 +1,8 @@
 /* Custom ops: registration, nodes and their text, evaluation in the middle of a program on both devices, open shapes, effects. */
 #include "unit/custom_ops.h"
 
+#include <unistd.h>
+
 #include "device/device.h"
 #include "session/session.h"
 
@@ -478,6 +480,54 @@ static void in_loops(void **state) {
         }
 }
 
+/* ---- ONNX ---------------------------------------------------------------------------------------------------- */
+
+/* A graph with "my.domain::Scale", "pure" (no domain) and a loop around the former, through a file. */
+static void onnx_round_trip(void **state) {
+    static const char text[] = "graph \"g\" {\n  input %1 \"x\" : f32[2]\n"
+                               "  %2 = custom \"my.domain::Scale\"(%1) {int i=-3, float by=2, string s=\"a\", ints l=[1,2], floats f=[0.5], strings t=[\"b\"], "
+                               "tensor w=f32[1] (4)}\n"
+                               "  %3, %4 = custom \"pure\"(%2)\n  output \"y\" %4\n}\n";
+    probe q = {0};
+    char path[] = "/tmp/tenon-custom-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    add_op(context, "my.domain::Scale", infer_same, evaluate_scale, 0, &q);
+    tn_graph *g, *again;
+    OK(tn_graph_parse(context, text, &g));
+    OK(tn_onnx_save_file(g, path));
+    tn_graph_release(g);
+    OK(tn_onnx_load_file(context, path, &again));
+    char *printed;
+    OK(tn_graph_print(again, &printed));
+    assert_non_null(strstr(printed, "custom \"my.domain::Scale\"(%1) {int i=-3, float by=2, string s=\"a\", ints l=[1,2], floats f=[0.5], "
+                                    "strings t=[\"b\"], tensor w=f32[1] (4)} : f32[2]"));
+    assert_non_null(strstr(printed, "custom \"pure\"(%2) : f32[2], f32[2]"));
+    tn_text_free(context, printed);
+    tn_executable *x;
+    OK(compile_on(context, again, "cpu", &x));
+    tn_tensor *t = vector(context, 2, 1, 1);
+    check(run1(x, t), 2, (float[]){4, 8});
+    tn_executable_release(x);
+    tn_tensor_release(t);
+    tn_graph_release(again);
+    OK(tn_custom_op_unregister(context, "my.domain::Scale"));
+    FAILS(tn_onnx_load_file(context, path, &again), UNSUPPORTED, "unsupported operator Scale of domain 'my.domain' version 1");
+    add_op(context, "Scale", infer_same, evaluate_scale, 0, &q); /* the name alone will do */
+    OK(tn_onnx_load_file(context, path, &again));
+    tn_graph_release(again);
+    tn_context *stranger;
+    OK(tn_context_create(NULL, &stranger));
+    FAILS(tn_onnx_load_file(stranger, path, &again), UNSUPPORTED, "unsupported operator Scale");
+    tn_context_release(stranger);
+    OK(tn_custom_op_unregister(context, "Scale"));
+    OK(tn_graph_parse(context, "graph \"g\" {\n  input %1 \"x\" : f32[2]\n  %2 = custom \"pure\"(%1) {graph b=graph \"b\" { }}\n  output \"y\" %2\n}", &g));
+    FAILS(tn_onnx_save_file(g, path), UNSUPPORTED, "'b' of a custom op is a graph");
+    tn_graph_release(g);
+    unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(registration, setup, teardown), cmocka_unit_test_setup_teardown(lifetime, setup, teardown),
@@ -487,6 +537,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(symbols, setup, teardown),      cmocka_unit_test_setup_teardown(open_shapes, setup, teardown),
         cmocka_unit_test_setup_teardown(effects, setup, teardown),      cmocka_unit_test_setup_teardown(effects_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(purity, setup, teardown),       cmocka_unit_test_setup_teardown(in_loops, setup, teardown),
+        cmocka_unit_test_setup_teardown(onnx_round_trip, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "ir/graph.h"
 #include "onnx/model_writer.h"
+#include "tenon/custom_op.h"
 #include "tenon/onnx.h"
 
 static tn_context *context;
@@ -76,7 +77,8 @@ static void test_refusals(void **state) {
     assert_int_equal(load(NULL, NULL), TN_ERROR_UNSUPPORTED); /* from memory there is no folder at all */
 }
 
-static void test_recursive_function(void **state) {
+/* y = local::f(x), a function that calls itself. */
+static void write_recursive_function(void) {
     begin_model(&context->allocator, 17);
     put_input("x", 2, shape_n4);
     size_t at = tn__wire_begin(&out, 1);
@@ -102,7 +104,32 @@ static void test_recursive_function(void **state) {
     graph_at = out.bytes; /* nothing more to close: an empty unknown field takes the length */
     tn__wire_put_bytes(&out, 99, "", 0);
     graph_at = tn__wire_begin(&out, 99);
+}
+
+static void test_recursive_function(void **state) {
+    write_recursive_function();
     assert_int_equal(load(NULL, "max_depth"), TN_ERROR_LIMIT_EXCEEDED);
+}
+
+static tn_error *custom_infer(void *self, tn_custom_call *call) {
+    return tn_custom_call_set_output(call, 0, TN_DTYPE_f32, -1, NULL);
+}
+
+/* What the caller registered by domain and name goes before a function of the model; by the name alone, behind it. */
+static void test_custom_before_function(void **state) {
+    tn_custom_op op = {.struct_size = sizeof op, .name = "f", .n_in_min = 1, .infer = custom_infer, .evaluate = custom_infer};
+    tn_graph *g;
+    assert_null(tn_custom_op_register(context, &op));
+    write_recursive_function();
+    assert_int_equal(load(NULL, "max_depth"), TN_ERROR_LIMIT_EXCEEDED);
+    op.name = "local::f";
+    assert_null(tn_custom_op_register(context, &op));
+    write_recursive_function();
+    assert_int_equal(load(&g, NULL), TN_OK);
+    assert_int_equal(tn__node_of(g, tn_graph_get_output(g, 0))->op, TN_OP_custom);
+    tn_graph_release(g);
+    assert_null(tn_custom_op_unregister(context, "f"));
+    assert_null(tn_custom_op_unregister(context, "local::f"));
 }
 
 /* ---- old versions ---------------------------------------------------------------------------------------------- */
@@ -277,7 +304,7 @@ static void test_shared_models(void **state) {
 int main(void) {
     if (tn_context_create(NULL, &context)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_recursive_function), cmocka_unit_test(test_old_clip),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_recursive_function), cmocka_unit_test(test_custom_before_function), cmocka_unit_test(test_old_clip),
         cmocka_unit_test(test_old_add),     cmocka_unit_test(test_if_captures),        cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_shared_models)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 #include "frontend/onnx/import.h"
+#include "ir/custom.h"
 #include "tenon/onnx.h"
 
 enum { EXPORT_OPSET = 23, EXPORT_IR_VERSION = 10 };
@@ -18,6 +19,7 @@ typedef struct writer {
     size_t n_taken, taken_size;
     uint32_t n_bodies, depth;
     int64_t opset; /* newest that an op wants */
+    TN__VEC(const char *) domains; /* of custom ops */
 } writer;
 
 /* ---- names --------------------------------------------------------------------------------------------------- */
@@ -177,6 +179,59 @@ static tn_error *put_attr(writer *w, const tn__node *n, const tn__attr_field *f,
     return NULL;
 }
 
+static tn_error *put_custom_attr(writer *w, const tn_attr *x) {
+    static const uint8_t types[] = {[TN_ATTR_INT] = TN__ONNX_INT, [TN_ATTR_FLOAT] = TN__ONNX_FLOAT, [TN_ATTR_STRING] = TN__ONNX_STRING,
+                                    [TN_ATTR_INTS] = TN__ONNX_INTS, [TN_ATTR_FLOATS] = TN__ONNX_FLOATS, [TN_ATTR_STRINGS] = TN__ONNX_STRINGS,
+                                    [TN_ATTR_TENSOR] = TN__ONNX_TENSOR};
+    tn__wire_out *o = &w->out;
+    if (x->kind == TN_ATTR_GRAPH) return TN__FAIL(w->a, UNSUPPORTED, "attribute '%s' of a custom op is a graph, which is not written", x->name);
+    size_t begin = tn__wire_begin(o, 5), nested;
+    tn__wire_put_text(o, 1, x->name);
+    switch (x->kind) {
+    case TN_ATTR_INT: tn__wire_put_int(o, 3, x->i); break;
+    case TN_ATTR_FLOAT: tn__wire_put_float(o, 2, (float)x->f); break;
+    case TN_ATTR_STRING: tn__wire_put_text(o, 4, x->s); break;
+    case TN_ATTR_INTS:
+        for (uint32_t k = 0; k < x->n; k++) tn__wire_put_int(o, 8, x->ints[k]);
+        break;
+    case TN_ATTR_FLOATS:
+        for (uint32_t k = 0; k < x->n; k++) tn__wire_put_float(o, 7, (float)x->floats[k]);
+        break;
+    case TN_ATTR_STRINGS:
+        for (uint32_t k = 0; k < x->n; k++) tn__wire_put_text(o, 9, x->strings[k]);
+        break;
+    default:
+        nested = tn__wire_begin(o, 5);
+        TN__TRY(tn__tensor_to_proto(o, x->tensor, NULL));
+        tn__wire_end(o, nested);
+        break;
+    }
+    tn__wire_put_int(o, 20, types[x->kind]);
+    tn__wire_end(o, begin);
+    return NULL;
+}
+
+/* "domain::Name" is operator Name of that domain; a name without a domain goes into one of its own, which the importer need not know. */
+static tn_error *put_custom(writer *w, const tn__node *n) {
+    const tn__custom_call *call = tn__custom_of(n->attrs);
+    const char *name = call->op->op.name, *domain = "tenon.custom";
+    for (const char *at = name + 1; (at = strstr(at, "::")); at++) { /* the last one that has something before and behind it */
+        if (!at[2] || at[2] == ':') continue;
+        char *own = tn__arena_strdup(&w->arena, call->op->op.name);
+        if (!own) return tn__error_oom();
+        own[at - call->op->op.name] = 0;
+        domain = own;
+        name = at + 2;
+    }
+    bool known = !strcmp(domain, "ai.onnx");
+    for (size_t i = 0; i < w->domains.count; i++) known |= !strcmp(w->domains.data[i], domain);
+    if (!known && !TN__PUSH(w->a, &w->domains, domain)) return tn__error_oom();
+    tn__wire_put_text(&w->out, 4, name);
+    tn__wire_put_text(&w->out, 7, domain);
+    for (uint32_t i = 0; i < call->n_attrs; i++) TN__TRY(put_custom_attr(w, &call->attrs[i]));
+    return NULL;
+}
+
 static void put_simple(writer *w, const char *op_type, const char *in, const char *out) {
     size_t begin = tn__wire_begin(&w->out, 1);
     tn__wire_put_text(&w->out, 1, in);
@@ -205,7 +260,7 @@ static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const
         put_simple(w, "Reciprocal", root, names[n->first_out]);
         return NULL;
     }
-    if (!strcmp(info->onnx, "-")) return TN__FAIL(w->a, UNSUPPORTED, "ONNX has no operator for %s", info->name);
+    if (!strcmp(info->onnx, "-") && n->op != TN_OP_custom) return TN__FAIL(w->a, UNSUPPORTED, "ONNX has no operator for %s", info->name);
     static const struct { tn__op op; int64_t opset; } newer[] = {
         {TN_OP_swish, 24}, {TN_OP_tensor_scatter, 24}, {TN_OP_bit_cast, 26}, {TN_OP_cum_prod, 26}};
     for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
@@ -225,7 +280,8 @@ static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const
         TN__TRY(take_name(w, key, &fresh));
         if (fresh) tn__wire_put_text(o, 3, n->name);
     }
-    tn__wire_put_text(o, 4, info->onnx);
+    if (n->op == TN_OP_custom) TN__TRY(put_custom(w, n));
+    else tn__wire_put_text(o, 4, info->onnx);
     for (uint32_t i = 0; i < info->n_fields; i++) TN__TRY(put_attr(w, n, &info->fields[i], captures, n_captures));
     tn__wire_end(o, begin);
     return NULL;
@@ -315,6 +371,13 @@ tn_error *tn_onnx_save_file(const tn_graph *graph, const char *path) {
     begin = tn__wire_begin(&w.out, 8);
     tn__wire_put_int(&w.out, 2, w.opset);
     tn__wire_end(&w.out, begin);
+    for (size_t i = 0; i < w.domains.count; i++) {
+        begin = tn__wire_begin(&w.out, 8);
+        tn__wire_put_text(&w.out, 1, w.domains.data[i]);
+        tn__wire_put_int(&w.out, 2, 1);
+        tn__wire_end(&w.out, begin);
+    }
+    TN__VEC_FREE(w.a, &w.domains);
     if (!e && w.out.failed) e = tn__error_oom();
     if (!e && w.out.bytes > INT32_MAX)
         e = TN__FAIL(w.a, UNSUPPORTED, "the model takes %zu bytes; a protobuf file holds at most 2 GiB", w.out.bytes);

@@ -84,6 +84,8 @@ tn_error *tn__import_check(tn_graph *g);
 
 /* ---- import_node.c: one node */
 tn_error *tn__import_node(tn__scope *s, const tn__onnx_node *n);
+/* An attribute of ONNX kind `type` as it stands; pointers and the tensor are the import's. No graphs. */
+tn_error *tn__call_read_attr(tn__call *c, const tn__named_attr *x, int64_t type, tn_attr *out);
 tn_error *tn__call_generic(tn__call *c, tn__op op, void *attrs); /* attrs from tn__attrs_new, or NULL */
 const tn__onnx_attribute *tn__call_attr(tn__call *c, const char *name, int64_t type); /* marks it used; NULL: absent */
 int64_t tn__call_int(tn__call *c, const char *name, int64_t otherwise);
@@ -95,6 +97,11 @@ tn_value tn__call_const_float(tn__call *c, tn_dtype dtype, double x);       /* s
 /* Attributes that hold an element type: ONNX's ids in files, tn_dtype in graphs. */
 bool tn__onnx_is_dtype_attr(const char *name);
 tn_error *tn__import_tensor(tn__import *import, const tn__onnx_tensor *p, tn_tensor **out_borrowed);
+
+/* ---- import_custom.c: operators that the caller registered
+ * by_domain: only an operator of "domain::Name" with a domain that is not ONNX's, which even goes before a function of that name;
+ * else also of "ai.onnx::Name" and "Name". *out_done false: nothing of that name is registered. */
+tn_error *tn__call_custom(tn__call *c, bool by_domain, bool *out_done);
 
 /* ---- onnx_ops.def: what the generic way does not cover */
 typedef struct tn__onnx_rule {

@@ -70,6 +70,34 @@ static const tn__attr_field *find_field(tn__op op, const char *name) {
     return NULL;
 }
 
+tn_error *tn__call_read_attr(tn__call *c, const tn__named_attr *x, int64_t type, tn_attr *out) {
+    const tn__onnx_attribute *p = x->attr;
+    tn__wire_cursor at;
+    *out = (tn_attr){.name = x->name};
+    switch (type) {
+    case TN__ONNX_INT: out->kind = TN_ATTR_INT, out->i = p->i; return NULL;
+    case TN__ONNX_FLOAT: out->kind = TN_ATTR_FLOAT, out->f = p->f; return NULL;
+    case TN__ONNX_STRING: out->kind = TN_ATTR_STRING, out->s = p->s; return NULL;
+    case TN__ONNX_INTS:
+        out->kind = TN_ATTR_INTS;
+        return (out->ints = read_ints(c, &p->ints, &out->n)) ? NULL : tn__error_oom();
+    case TN__ONNX_FLOATS: {
+        double *data = p->floats.n > UINT32_MAX / 2 ? NULL : TN__ARENA_ARRAY(&c->import->arena, double, (size_t)p->floats.n + 1);
+        if (!data) return tn__error_oom();
+        at = (tn__wire_cursor){.list = &p->floats};
+        for (uint64_t i = 0; i < p->floats.n; i++) data[i] = tn__wire_next_float(&at);
+        out->kind = TN_ATTR_FLOATS, out->floats = data, out->n = (uint32_t)p->floats.n;
+        return NULL;
+    }
+    case TN__ONNX_STRINGS: out->kind = TN_ATTR_STRINGS, out->strings = p->strings.data, out->n = p->strings.n; return NULL;
+    case TN__ONNX_TENSOR:
+        if (!p->t) return TN__CALL_FAIL(c, PARSE, "attribute '%s' holds no tensor", x->name);
+        out->kind = TN_ATTR_TENSOR;
+        return tn__import_tensor(c->import, p->t, &out->tensor);
+    default: return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s' of kind %" PRId64, x->name, type);
+    }
+}
+
 static tn_error *set_attr(tn__call *c, tn__op op, void *attrs, const tn__named_attr *x) {
     const tn__onnx_attribute *p = x->attr;
     const tn__attr_field *f = find_field(op, x->name);
@@ -78,44 +106,14 @@ static tn_error *set_attr(tn__call *c, tn__op op, void *attrs, const tn__named_a
                                     [TN_ATTR_INTS] = TN__ONNX_INTS, [TN_ATTR_FLOATS] = TN__ONNX_FLOATS,
                                     [TN_ATTR_STRINGS] = TN__ONNX_STRINGS, [TN_ATTR_TENSOR] = TN__ONNX_TENSOR,
                                     [TN_ATTR_GRAPH] = TN__ONNX_GRAPH};
-    int64_t type = p->type ? p->type : types[f->kind];
-    tn_attr out = {.name = x->name};
-    tn__wire_cursor at;
-    switch (type) {
-    case TN__ONNX_INT:
-        out.kind = TN_ATTR_INT;
-        out.i = p->i;
-        if (tn__onnx_is_dtype_attr(x->name) && p->i && !(out.i = tn__dtype_from_onnx(p->i)))
+    tn_attr out;
+    TN__TRY(tn__call_read_attr(c, x, p->type ? p->type : types[f->kind], &out));
+    if (tn__onnx_is_dtype_attr(x->name) && out.kind == TN_ATTR_INT) {
+        if (p->i && !(out.i = tn__dtype_from_onnx(p->i)))
             return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s': data type %" PRId64, x->name, p->i);
-        break;
-    case TN__ONNX_FLOAT: out.kind = TN_ATTR_FLOAT, out.f = p->f; break;
-    case TN__ONNX_STRING:
-        out.kind = TN_ATTR_STRING;
-        out.s = p->s;
-        if (tn__onnx_is_dtype_attr(x->name)) {
-            out.kind = TN_ATTR_INT;
-            if (!(out.i = dtype_from_text(p->s))) return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s': data type '%.40s'", x->name, p->s);
-        }
-        break;
-    case TN__ONNX_INTS:
-        out.kind = TN_ATTR_INTS;
-        if (!(out.ints = read_ints(c, &p->ints, &out.n))) return tn__error_oom();
-        break;
-    case TN__ONNX_FLOATS: {
-        double *data = p->floats.n > UINT32_MAX / 2 ? NULL : TN__ARENA_ARRAY(&c->import->arena, double, (size_t)p->floats.n + 1);
-        if (!data) return tn__error_oom();
-        at = (tn__wire_cursor){.list = &p->floats};
-        for (uint64_t i = 0; i < p->floats.n; i++) data[i] = tn__wire_next_float(&at);
-        out.kind = TN_ATTR_FLOATS, out.floats = data, out.n = (uint32_t)p->floats.n;
-        break;
-    }
-    case TN__ONNX_STRINGS: out.kind = TN_ATTR_STRINGS, out.strings = p->strings.data, out.n = p->strings.n; break;
-    case TN__ONNX_TENSOR:
-        if (!p->t) return TN__CALL_FAIL(c, PARSE, "attribute '%s' holds no tensor", x->name);
-        out.kind = TN_ATTR_TENSOR;
-        TN__TRY(tn__import_tensor(c->import, p->t, &out.tensor));
-        break;
-    default: return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s' of kind %" PRId64, x->name, type);
+    } else if (tn__onnx_is_dtype_attr(x->name) && out.kind == TN_ATTR_STRING) {
+        out.kind = TN_ATTR_INT;
+        if (!(out.i = dtype_from_text(p->s))) return TN__CALL_FAIL(c, UNSUPPORTED, "attribute '%s': data type '%.40s'", x->name, p->s);
     }
     return tn__attrs_set(c->g, op, attrs, &out);
 }
@@ -244,6 +242,9 @@ static tn_error *resolve_inputs(tn__call *c) {
 
 static tn_error *dispatch(tn__call *c) {
     const tn__onnx_node *n = c->node;
+    bool custom = false;
+    TN__TRY(tn__call_custom(c, true, &custom));
+    if (custom) return NULL;
     const tn__onnx_function *f = c->import->model->functions.n ? find_function(c->import, n) : NULL;
     if (f) return call_function(c, f);
     int64_t opset = c->scope->opset;
@@ -256,6 +257,8 @@ static tn_error *dispatch(tn__call *c) {
         }
     tn__op op = is_default ? tn__op_from_onnx(n->op_type) : TN_OP_none;
     if (op) return tn__call_generic(c, op, NULL);
+    TN__TRY(tn__call_custom(c, false, &custom));
+    if (custom) return NULL;
     const tn__onnx_model *m = c->import->model;
     for (uint32_t i = 0; !is_default && i < m->opset_import.n; i++)
         if (!strcmp(m->opset_import.data[i].domain, n->domain)) opset = m->opset_import.data[i].version;
