@@ -6,6 +6,9 @@
  *  - create/retain/release count references; get borrows; take gives ownership away.
  *  - "thread-safe": any number of threads may call at once. "thread-compatible": different objects on different threads.
  *  - Public structs begin with `struct_size` (set it to sizeof the struct); a zero field means "default".
+ *  - Handles are checked: NULL is INVALID_ARGUMENT in any build, or nothing happens where a function gives no error (0, NULL, {0}). Builds
+ *    without NDEBUG also detect a handle of another kind, and one that was released as long as its memory has not been used for something
+ *    else. Not detected in any build: a pointer to memory that cannot be read, and a handle of another copy of the library.
  *  - Nothing in the library exits, aborts on user error, prints unasked or keeps global state.
  */
 #ifndef TENON_BASE_H

@@ -14,7 +14,8 @@ extern "C" {
 
 typedef struct tn_graph tn_graph;
 
-/* One output of one node of one graph; {0} is no value (also: an absent optional input). */
+/* One output of one node of one graph; {0} is no value (also: an absent optional input). It is a plain number: a value that the graph does
+ * not have is refused, but one of another graph whose number this graph has too is taken for its own, which no build detects. */
 typedef struct tn_value {
     uint32_t id;
 } tn_value;

@@ -32,12 +32,14 @@ void *tn__context_get_shared(tn_context *c, const tn__shared_kind *kind) {
 tn_error *tn_context_create(const tn_context_options *options, tn_context **out_context) {
     if (!out_context) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: out_context is NULL");
     *out_context = NULL;
-    if (options && options->struct_size < sizeof(size_t))
-        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: options->struct_size is %zu; set it to sizeof",
-                        options->struct_size);
     tn_context_options o = {0};
-    if (options) memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
-    if (o.allocator && (!o.allocator->allocate || !o.allocator->deallocate))
+    if (options) TN__STRUCT_READ(&o, options);
+    tn_allocator a = tn__allocator_malloc;
+    if (o.allocator) {
+        a = (tn_allocator){0};
+        TN__STRUCT_READ(&a, o.allocator);
+    }
+    if (!a.allocate || !a.deallocate)
         return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: the allocator lacks a function");
     tn_thread_pool pool = {0};
     if (o.thread_pool) {
@@ -49,7 +51,8 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
             return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_context_create: thread_pool: found %d threads%s, wanted 1 to %d", (int)pool.threads,
                             pool.parallel_for ? "" : " and no parallel_for", TN__MAX_THREADS);
     }
-    tn_allocator a = o.allocator ? *o.allocator : tn__allocator_malloc;
+    tn_limits limits = {0};
+    if (o.limits) TN__STRUCT_READ(&limits, o.limits);
     tn_context *c = tn__alloc_zero(&a, sizeof *c);
     if (!c) return tn__error_oom();
     tn_error *e = tn__custom_table_create(&a, &c->custom_ops);
@@ -59,6 +62,7 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
         tn__free(&a, c, sizeof *c);
         return e;
     }
+    tn__handle_init(&c->handle, TN__HANDLE_CONTEXT);
     atomic_init(&c->references, 1);
     c->allocator = a;
     c->log = o.log;
@@ -66,10 +70,7 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
     c->thread_pool = pool;
     c->should_abort = o.should_abort;
     c->abort_self = o.abort_self;
-    if (o.limits) {
-        size_t n = o.limits->struct_size < sizeof c->limits ? o.limits->struct_size : sizeof c->limits;
-        memcpy(&c->limits, o.limits, n);
-    }
+    c->limits = limits;
     tn_limits *l = &c->limits;
     l->struct_size = sizeof *l;
     bool lower_bytes = !l->max_bytes;
@@ -84,11 +85,11 @@ tn_error *tn_context_create(const tn_context_options *options, tn_context **out_
 }
 
 void tn_context_retain(tn_context *context) {
-    if (context) atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    if (TN__IS(context, CONTEXT)) atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
 }
 
 void tn_context_release(tn_context *context) {
-    if (!context || atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) return;
+    if (!TN__IS(context, CONTEXT) || atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) return;
     tn_allocator a = context->allocator;
     for (tn__shared *s = context->shared, *next; s; s = next) {
         next = s->next;
@@ -97,6 +98,7 @@ void tn_context_release(tn_context *context) {
     }
     tn__os_mutex_deinit(&context->mutex);
     tn__custom_table_release(context->custom_ops);
+    tn__handle_deinit(&context->handle);
     tn__free(&a, context, sizeof *context);
 }
 

@@ -3,6 +3,8 @@
 #define TN_BASE_CONTEXT_H
 #include <stdatomic.h>
 #include "base/custom_op.h"
+#include "base/handle.h"
+#include "base/os_thread.h"
 
 /* One object of each kind that higher layers keep for a context: made when first asked for, ended with the context. A kind is its address. */
 typedef struct tn__shared_kind {
@@ -13,6 +15,7 @@ typedef struct tn__shared_kind {
 typedef struct tn__shared tn__shared;
 
 struct tn_context {
+    tn__handle handle;
     atomic_uint references;
     tn_allocator allocator;
     void (*log)(void *self, tn_log_level level, const char *message);

@@ -96,14 +96,16 @@ static void free_managed_versioned(void *self, void *data) {
 }
 
 tn_error *tn_tensor_from_dlpack(tn_context *context, DLManagedTensor *managed, tn_tensor **out_tensor) {
-    if (!context || !managed || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_from_dlpack: NULL argument");
+    if (!managed || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_from_dlpack: NULL argument");
     *out_tensor = NULL;
+    TN__HANDLE(context, CONTEXT);
     return from_dl(context, &managed->dl_tensor, false, free_managed, managed, out_tensor);
 }
 
 tn_error *tn_tensor_from_dlpack_versioned(tn_context *context, DLManagedTensorVersioned *managed, tn_tensor **out_tensor) {
-    if (!context || !managed || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_from_dlpack_versioned: NULL argument");
+    if (!managed || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_from_dlpack_versioned: NULL argument");
     *out_tensor = NULL;
+    TN__HANDLE(context, CONTEXT);
     if (managed->version.major != DLPACK_MAJOR_VERSION) /* nothing else of the struct is known then */
         return TN__FAIL(&context->allocator, UNSUPPORTED, "dlpack: version %" PRIu32 ".%" PRIu32 ", wanted %d.x", managed->version.major,
                         managed->version.minor, DLPACK_MAJOR_VERSION);
@@ -170,8 +172,9 @@ static tn_error *to_dl(tn_tensor *tensor, bool versioned, exported **out) {
 }
 
 tn_error *tn_tensor_to_dlpack(tn_tensor *tensor, DLManagedTensor **out_managed) {
-    if (!tensor || !out_managed) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_to_dlpack: NULL argument");
+    if (!out_managed) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_to_dlpack: out_managed is NULL");
     *out_managed = NULL;
+    TN__HANDLE(tensor, TENSOR);
     exported *x;
     TN__TRY(to_dl(tensor, false, &x));
     *out_managed = &x->managed.plain;
@@ -179,8 +182,9 @@ tn_error *tn_tensor_to_dlpack(tn_tensor *tensor, DLManagedTensor **out_managed) 
 }
 
 tn_error *tn_tensor_to_dlpack_versioned(tn_tensor *tensor, DLManagedTensorVersioned **out_managed) {
-    if (!tensor || !out_managed) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_to_dlpack_versioned: NULL argument");
+    if (!out_managed) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_to_dlpack_versioned: out_managed is NULL");
     *out_managed = NULL;
+    TN__HANDLE(tensor, TENSOR);
     exported *x;
     TN__TRY(to_dl(tensor, true, &x));
     *out_managed = &x->managed.versioned;

@@ -36,6 +36,7 @@ typedef struct cluster {
 } cluster;
 
 struct tn_partition {
+    tn__handle handle;
     tn_context *context;
     tn__arena arena;
     uint32_t n, n_clusters;
@@ -447,21 +448,25 @@ static tn_error *make(tn_partition *p, const tn_partition_source *s, const tn_pa
     return o->require && stay ? BAD(UNSUPPORTED, "placement=require: %s", p->report) : NULL;
 }
 
-tn_error *tn_partition_create(tn_context *context, const tn_partition_source *s, const tn_partition_options *o,
+tn_error *tn_partition_create(tn_context *context, const tn_partition_source *source, const tn_partition_options *options,
                               tn_partition **out) {
     if (out) *out = NULL;
-    if (!context || !s || !o || !out) return TN__FAIL(context ? &context->allocator : NULL, INVALID_ARGUMENT, "partition: NULL");
+    TN__HANDLE(context, CONTEXT);
     const tn_allocator *a = &context->allocator;
-    if (s->struct_size != sizeof *s || o->struct_size != sizeof *o)
-        return TN__FAIL(a, INVALID_ARGUMENT, "partition: wrong struct_size");
-    if (!s->count || !s->inputs || !s->op || !s->attributes || !s->constant || !o->mark)
+    if (!source || !options || !out) return TN__FAIL(a, INVALID_ARGUMENT, "partition: NULL");
+    tn_partition_source s = {0};
+    tn_partition_options o = {0};
+    TN__STRUCT_READ(&s, source);
+    TN__STRUCT_READ(&o, options);
+    if (!s.count || !s.inputs || !s.op || !s.attributes || !s.constant || !o.mark)
         return TN__FAIL(a, INVALID_ARGUMENT, "partition: a callback is NULL");
     tn_partition *p = tn__alloc_zero(a, sizeof *p);
     if (!p) return tn__error_oom();
+    tn__handle_init(&p->handle, TN__HANDLE_PARTITION);
     tn_context_retain(context);
     p->context = context;
     tn__arena_init(&p->arena, a);
-    tn_error *e = make(p, s, o);
+    tn_error *e = make(p, &s, &o);
     if (e)
         tn_partition_release(p);
     else
@@ -470,22 +475,23 @@ tn_error *tn_partition_create(tn_context *context, const tn_partition_source *s,
 }
 
 void tn_partition_release(tn_partition *p) {
-    if (!p) return;
+    if (!TN__IS(p, PARTITION)) return;
     tn_context *context = p->context;
     tn__arena_deinit(&p->arena);
+    tn__handle_deinit(&p->handle);
     tn__free(&context->allocator, p, sizeof *p);
     tn_context_release(context);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-uint32_t tn_partition_get_cluster_count(const tn_partition *p) { return p ? p->n_clusters : 0; }
+uint32_t tn_partition_get_cluster_count(const tn_partition *p) { return TN__IS(p, PARTITION) ? p->n_clusters : 0; }
 uint32_t tn_partition_get_cluster(const tn_partition *p, uint32_t i) {
-    return p && i < p->n ? p->nodes[i].cluster : TN_NO_CLUSTER;
+    return TN__IS(p, PARTITION) && i < p->n ? p->nodes[i].cluster : TN_NO_CLUSTER;
 }
-const char *tn_partition_get_reason(const tn_partition *p, uint32_t i) { return p && i < p->n ? p->nodes[i].reason : NULL; }
-double tn_partition_get_gain_ns(const tn_partition *p, uint32_t c) { return p && c < p->n_clusters ? p->clusters[c].gain_ns : 0; }
-const char *tn_partition_get_report(const tn_partition *p) { return p ? p->report : NULL; }
+const char *tn_partition_get_reason(const tn_partition *p, uint32_t i) { return TN__IS(p, PARTITION) && i < p->n ? p->nodes[i].reason : NULL; }
+double tn_partition_get_gain_ns(const tn_partition *p, uint32_t c) { return TN__IS(p, PARTITION) && c < p->n_clusters ? p->clusters[c].gain_ns : 0; }
+const char *tn_partition_get_report(const tn_partition *p) { return TN__IS(p, PARTITION) ? p->report : NULL; }
 
 const tn_partition_step *tn_partition_get_steps(const tn_partition *p, uint32_t *out_n) {
     if (out_n) *out_n = p ? p->n_steps : 0;
@@ -494,7 +500,7 @@ const tn_partition_step *tn_partition_get_steps(const tn_partition *p, uint32_t 
 
 #define GET(name, type, member)                                                                                                  \
     const type *tn_partition_get_##name(const tn_partition *p, uint32_t c, uint32_t *out_n) {                                    \
-        bool good = p && c < p->n_clusters;                                                                                      \
+        bool good = TN__IS(p, PARTITION) && c < p->n_clusters;                                                                   \
         if (out_n) *out_n = good ? p->clusters[c].n_##member : 0;                                                                \
         return good ? p->clusters[c].member : NULL;                                                                              \
     }

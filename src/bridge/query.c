@@ -373,6 +373,7 @@ typedef struct entry {
 } entry;
 
 struct tn_query_cache {
+    tn__handle handle;
     tn_context *context;
     tn_options *options;
     tn__arena arena;
@@ -512,9 +513,11 @@ static tn_error *make_options(tn_context *context, const char *device, tn_option
 
 tn_error *tn_query_cache_create(tn_context *context, const char *device, tn_query_cache **out) {
     if (out) *out = NULL;
-    if (!context || !out) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_query_cache_create: NULL argument");
+    TN__HANDLE(context, CONTEXT);
+    if (!out) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_query_cache_create: out is NULL");
     tn_query_cache *c = tn__alloc_zero(&context->allocator, sizeof *c);
     if (!c) return tn__error_oom();
+    tn__handle_init(&c->handle, TN__HANDLE_QUERY_CACHE);
     tn_context_retain(context);
     c->context = context;
     tn__arena_init(&c->arena, &context->allocator);
@@ -525,20 +528,22 @@ tn_error *tn_query_cache_create(tn_context *context, const char *device, tn_quer
 }
 
 void tn_query_cache_release(tn_query_cache *c) {
-    if (!c) return;
+    if (!TN__IS(c, QUERY_CACHE)) return;
     tn_context *context = c->context;
     const tn_allocator *a = &context->allocator;
     tn__free(a, c->entries, 2 * MOST_ENTRIES * sizeof(entry));
     TN__VEC_FREE(a, &c->key);
     tn__arena_deinit(&c->arena);
     tn_options_release(c->options);
+    tn__handle_deinit(&c->handle);
     tn__free(a, c, sizeof *c);
     tn_context_release(context);
 }
 
 void tn_query_cache_get_counts(const tn_query_cache *c, uint64_t *out_hits, uint64_t *out_misses) {
-    if (out_hits) *out_hits = c ? c->hits : 0;
-    if (out_misses) *out_misses = c ? c->misses : 0;
+    bool has = TN__IS(c, QUERY_CACHE);
+    if (out_hits) *out_hits = has ? c->hits : 0;
+    if (out_misses) *out_misses = has ? c->misses : 0;
 }
 
 /* ---- the public face ----------------------------------------------------------------------------------------- */
@@ -614,11 +619,12 @@ static void write_answer(const verdict *v, tn_query_answer *out) {
 
 tn_error *tn_query(tn_context *context, const char *device, const tn_query_node *node, tn_query_cache *cache,
                    tn_query_answer *out) {
-    if (!context || !node || !out || node->struct_size < sizeof(size_t) || out->struct_size < sizeof(size_t))
-        return TN__FAIL(context ? &context->allocator : NULL, INVALID_ARGUMENT,
-                        "tn_query: NULL argument, or struct_size is not set");
+    TN__HANDLE(context, CONTEXT);
+    if (cache) TN__HANDLE(cache, QUERY_CACHE);
+    if (!node || !out || out->struct_size < sizeof(size_t))
+        return TN__FAIL(&context->allocator, INVALID_ARGUMENT, "tn_query: NULL argument, or struct_size is not set");
     tn_query_node n = {0};
-    memcpy(&n, node, node->struct_size < sizeof n ? node->struct_size : sizeof n);
+    TN__STRUCT_READ(&n, node);
     const tn_allocator *a = &context->allocator;
     if (!n.op || (n.n_inputs && !n.inputs && !n.constants) || (n.n_attrs && !n.attrs))
         return TN__FAIL(a, INVALID_ARGUMENT, "tn_query: op, inputs or attrs is NULL");

@@ -121,12 +121,12 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
         ok = copy_strings(g, attr->n, attr->strings, &FIELD(tn__strings, attrs, f).data);
         break;
     case TN_ATTR_TENSOR:
-        if (!attr->tensor) return TN__FAIL(a, INVALID_ARGUMENT, "attribute '%s' is NULL", attr->name);
+        if (!TN__IS(attr->tensor, TENSOR)) return tn__handle_error(attr->tensor, TN__HANDLE_TENSOR, "attribute", attr->name);
         ok = tn__graph_keep_tensor(g, attr->tensor);
         FIELD(tn_tensor *, attrs, f) = attr->tensor;
         break;
     case TN_ATTR_GRAPH:
-        if (!attr->graph) return TN__FAIL(a, INVALID_ARGUMENT, "attribute '%s' is NULL", attr->name);
+        if (!TN__IS(attr->graph, GRAPH)) return tn__handle_error(attr->graph, TN__HANDLE_GRAPH, "attribute", attr->name);
         ok = TN__PUSH(a, &g->subgraphs, attr->graph); /* the reference is taken over */
         FIELD(tn_graph *, attrs, f) = attr->graph;
         break;

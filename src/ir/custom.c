@@ -24,13 +24,11 @@ static tn_error *check_counts(const tn_allocator *a, const char *name, const cha
 }
 
 tn_error *tn_custom_op_register(tn_context *context, const tn_custom_op *op) {
-    if (!context || !op) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_op_register: NULL argument");
+    TN__HANDLE(context, CONTEXT);
     const tn_allocator *a = &context->allocator;
-    if (op->struct_size < sizeof(size_t))
-        return TN__FAIL(a, INVALID_ARGUMENT, "tn_custom_op_register: struct_size is %zu; set it to sizeof", op->struct_size);
+    if (!op) return TN__FAIL(a, INVALID_ARGUMENT, "tn_custom_op_register: op is NULL");
     tn_custom_op x = {0};
-    memcpy(&x, op, op->struct_size < sizeof x ? op->struct_size : sizeof x);
-    x.struct_size = sizeof x;
+    TN__STRUCT_READ(&x, op);
     TN__TRY(check_name(a, x.name));
     if (!x.infer || !x.evaluate) return TN__FAIL(a, INVALID_ARGUMENT, "custom op '%s' has no %s", x.name, x.infer ? "evaluate" : "infer");
     if (x.flags & ~(uint32_t)(TN_CUSTOM_THREAD_SAFE | TN_CUSTOM_PURE))
@@ -44,7 +42,8 @@ tn_error *tn_custom_op_register(tn_context *context, const tn_custom_op *op) {
 }
 
 tn_error *tn_custom_op_unregister(tn_context *context, const char *name) {
-    if (!context || !name) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_op_unregister: NULL argument");
+    TN__HANDLE(context, CONTEXT);
+    if (!name) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_op_unregister: name is NULL");
     return tn__custom_table_remove(context->custom_ops, &context->allocator, name);
 }
 
@@ -55,7 +54,8 @@ bool tn_custom_op_is_registered(tn_context *context, const char *name) {
 }
 
 tn_error *tn_custom_op_share(tn_context *context, tn_context *from) {
-    if (!context || !from) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_op_share: NULL argument");
+    TN__HANDLE(context, CONTEXT);
+    TN__HANDLE(from, CONTEXT);
     if (context->custom_ops == from->custom_ops) return NULL;
     if (!tn__custom_table_is_empty(context->custom_ops))
         return TN__FAIL(&context->allocator, INVALID_ARGUMENT, "tn_custom_op_share: the context has custom ops of its own");
@@ -250,7 +250,7 @@ static tn_value add(tn_graph *g, const char *name, const tn_value *inputs, uint3
 
 tn_value tn_graph_custom(tn_graph *g, const char *name, const tn_value *inputs, uint32_t n_inputs, const tn_attr *attrs, uint32_t n_attrs,
                          uint32_t n_outputs) {
-    tn_value v = g && !g->error ? add(g, name, inputs, n_inputs, attrs, n_attrs, n_outputs) : tn__none();
+    tn_value v = TN__IS(g, GRAPH) && !g->error ? add(g, name, inputs, n_inputs, attrs, n_attrs, n_outputs) : tn__none();
     for (uint32_t i = 0; attrs && i < n_attrs; i++) /* taken in any case; g has retained what it needs */
         if (attrs[i].kind == TN_ATTR_GRAPH && attrs[i].graph != g) tn_graph_release(attrs[i].graph);
     return v;

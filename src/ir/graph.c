@@ -8,6 +8,7 @@ tn_error *tn__graph_create(tn_context *context, const tn__graph_hooks *hooks, co
     const tn_allocator *a = &context->allocator;
     tn_graph *g = tn__alloc_zero(a, sizeof *g);
     if (!g) return tn__error_oom();
+    tn__handle_init(&g->handle, TN__HANDLE_GRAPH);
     atomic_init(&g->references, 1);
     tn_context_retain(context);
     g->context = context;
@@ -23,7 +24,9 @@ tn_error *tn__graph_create(tn_context *context, const tn__graph_hooks *hooks, co
 }
 
 tn_error *tn_graph_create(tn_context *context, const char *name, tn_graph **out_graph) {
-    if (!context || !out_graph) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_create: NULL argument");
+    if (!out_graph) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_create: out_graph is NULL");
+    *out_graph = NULL;
+    TN__HANDLE(context, CONTEXT);
     return tn__graph_create(context, &tn__op_hooks, name, out_graph);
 }
 
@@ -32,7 +35,7 @@ void tn__graph_retain(tn_graph *g) {
 }
 
 void tn_graph_release(tn_graph *g) {
-    if (!g || atomic_fetch_sub_explicit(&g->references, 1, memory_order_acq_rel) != 1) return;
+    if (!TN__IS(g, GRAPH) || atomic_fetch_sub_explicit(&g->references, 1, memory_order_acq_rel) != 1) return;
     tn_context *c = g->context;
     const tn_allocator *a = &c->allocator;
     for (size_t i = 0; i < g->tensors.count; i++) tn_tensor_release(g->tensors.data[i]);
@@ -49,6 +52,7 @@ void tn_graph_release(tn_graph *g) {
     TN__VEC_FREE(a, &g->outputs);
     tn_error_destroy(g->error);
     tn__arena_deinit(&g->arena);
+    tn__handle_deinit(&g->handle);
     tn__free(a, g, sizeof *g);
     tn_context_release(c);
 }
@@ -103,9 +107,9 @@ const char *tn__op_text(tn__op op, const void *attrs) {
     return custom ? tn__custom_of(attrs)->op->op.name : tn__op_infos[op].name;
 }
 
-tn_error *tn_graph_check(const tn_graph *g) {
-    if (!g) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_check: graph is NULL");
-    return tn__error_copy(g->error);
+tn_error *tn_graph_check(const tn_graph *graph) {
+    TN__HANDLE(graph, GRAPH);
+    return tn__error_copy(graph->error);
 }
 
 /* ---- types --------------------------------------------------------------------------------------------------- */
@@ -145,9 +149,12 @@ static const char *symbol_name(const tn_graph *g, int64_t dim) {
     return dim < TN_DIM_UNKNOWN && i < g->symbols.count ? g->symbols.data[i] : NULL;
 }
 
-const char *tn_graph_get_symbol_name(const tn_graph *g, int64_t dim) { return symbol_name(g, dim); }
+const char *tn_graph_get_symbol_name(const tn_graph *g, int64_t dim) { return TN__IS(g, GRAPH) ? symbol_name(g, dim) : NULL; }
 
 int64_t tn_graph_symbol(tn_graph *g, const char *name) {
+    if (!TN__IS(g, GRAPH)) return TN_DIM_UNKNOWN;
+    if (!name)
+        return tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "a symbol's name is NULL")), TN_DIM_UNKNOWN;
     for (size_t i = 0; i < g->symbols.count; i++)
         if (!strcmp(g->symbols.data[i], name)) return TN_DIM_UNKNOWN - 1 - (int64_t)i;
     if (g->symbols.count >= TN__MAX_SYMBOLS) {
@@ -166,7 +173,7 @@ int64_t tn_graph_symbol(tn_graph *g, const char *name) {
 
 /* May the caller add to g? Not after an error, and not from the callback that this very graph waits for. */
 static bool may_build(tn_graph *g) {
-    if (!g || g->error) return false;
+    if (!TN__IS(g, GRAPH) || g->error) return false;
     if (!g->is_inferring) return true;
     tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "a callback that is asked for types builds on the same graph"));
     return false;
@@ -191,6 +198,8 @@ tn_value tn_graph_input(tn_graph *g, const char *name, tn_dtype dtype, int32_t r
         return tn__graph_fail(g, TN__FAIL(a, LIMIT_EXCEEDED, "input '%s': rank %d is over the limit %u", name, rank,
                                           g->context->limits.max_rank)), tn__none();
     tn__type type = {dtype, rank < 0 ? -1 : rank, NULL};
+    if (rank > 0 && !dims)
+        return tn__graph_fail(g, TN__FAIL(a, INVALID_ARGUMENT, "input '%s': dims is NULL, rank %d", name, rank)), tn__none();
     if (rank > 0) {
         for (int32_t i = 0; i < rank; i++)
             if (dims[i] < TN_DIM_UNKNOWN && !symbol_name(g, dims[i]))
@@ -207,8 +216,8 @@ tn_value tn_graph_input(tn_graph *g, const char *name, tn_dtype dtype, int32_t r
 
 tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
     if (!may_build(g)) return tn__none();
-    if (!tensor)
-        return tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "constant: tensor is NULL")), tn__none();
+    if (!TN__IS(tensor, TENSOR))
+        return tn__graph_fail(g, tn__handle_error(tensor, TN__HANDLE_TENSOR, __func__, "tensor")), tn__none();
     tn__attrs_constant attrs = {.value = tensor};
     return tn__graph_add(g, TN_OP_constant, NULL, 0, &attrs, 1, NULL);
 }
@@ -364,7 +373,7 @@ tn_value tn__graph_copy_node(tn_graph *to, const tn_graph *from, const tn__node 
 tn_value tn_value_output(tn_value first, uint32_t k) { return first.id ? (tn_value){first.id + k} : first; }
 
 void tn_graph_set_name(tn_graph *g, tn_value v, const char *name) {
-    if (!g || !v.id || v.id >= g->values.count || !name) return;
+    if (!TN__IS(g, GRAPH) || !v.id || v.id >= g->values.count || !name) return;
     char *copy = tn__arena_strdup(&g->arena, name);
     if (copy) g->values.data[v.id].name = copy;
     else tn__graph_fail(g, tn__error_oom());
@@ -381,21 +390,21 @@ void tn_graph_output(tn_graph *g, const char *name, tn_value v) {
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-uint32_t tn_graph_get_input_count(const tn_graph *g) { return (uint32_t)g->inputs.count; }
-uint32_t tn_graph_get_output_count(const tn_graph *g) { return (uint32_t)g->outputs.count; }
-const char *tn_graph_get_input_name(const tn_graph *g, uint32_t i) { return i < g->inputs.count ? g->inputs.data[i].name : NULL; }
-const char *tn_graph_get_output_name(const tn_graph *g, uint32_t i) { return i < g->outputs.count ? g->outputs.data[i].name : NULL; }
-tn_value tn_graph_get_input(const tn_graph *g, uint32_t i) { return i < g->inputs.count ? g->inputs.data[i].value : tn__none(); }
-tn_value tn_graph_get_output(const tn_graph *g, uint32_t i) { return i < g->outputs.count ? g->outputs.data[i].value : tn__none(); }
-uint32_t tn_graph_get_node_count(const tn_graph *g) { return (uint32_t)g->nodes.count; }
+uint32_t tn_graph_get_input_count(const tn_graph *g) { return TN__IS(g, GRAPH) ? (uint32_t)g->inputs.count : 0; }
+uint32_t tn_graph_get_output_count(const tn_graph *g) { return TN__IS(g, GRAPH) ? (uint32_t)g->outputs.count : 0; }
+const char *tn_graph_get_input_name(const tn_graph *g, uint32_t i) { return TN__IS(g, GRAPH) && i < g->inputs.count ? g->inputs.data[i].name : NULL; }
+const char *tn_graph_get_output_name(const tn_graph *g, uint32_t i) { return TN__IS(g, GRAPH) && i < g->outputs.count ? g->outputs.data[i].name : NULL; }
+tn_value tn_graph_get_input(const tn_graph *g, uint32_t i) { return TN__IS(g, GRAPH) && i < g->inputs.count ? g->inputs.data[i].value : tn__none(); }
+tn_value tn_graph_get_output(const tn_graph *g, uint32_t i) { return TN__IS(g, GRAPH) && i < g->outputs.count ? g->outputs.data[i].value : tn__none(); }
+uint32_t tn_graph_get_node_count(const tn_graph *g) { return TN__IS(g, GRAPH) ? (uint32_t)g->nodes.count : 0; }
 
 tn_dtype tn_graph_get_dtype(const tn_graph *g, tn_value v) {
-    return v.id && v.id < g->values.count ? g->values.data[v.id].type.dtype : TN_DTYPE_NONE;
+    return TN__IS(g, GRAPH) && v.id && v.id < g->values.count ? g->values.data[v.id].type.dtype : TN_DTYPE_NONE;
 }
 
 int32_t tn_graph_get_shape(const tn_graph *g, tn_value v, const int64_t **out_dims) {
     if (out_dims) *out_dims = NULL;
-    if (!v.id || v.id >= g->values.count) return -1;
+    if (!TN__IS(g, GRAPH) || !v.id || v.id >= g->values.count) return -1;
     if (out_dims) *out_dims = g->values.data[v.id].type.dims;
     return g->values.data[v.id].type.rank;
 }

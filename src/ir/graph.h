@@ -52,6 +52,7 @@ typedef struct tn__graph_hooks {
 extern const tn__graph_hooks tn__op_hooks; /* defined by the op layer */
 
 struct tn_graph {
+    tn__handle handle;
     atomic_uint references;
     tn_context *context; /* retained */
     const tn__graph_hooks *hooks;

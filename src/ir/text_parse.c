@@ -507,8 +507,9 @@ static tn_error *parse_graph(parser *p, uint32_t depth, tn_graph **out) {
 }
 
 tn_error *tn_graph_parse(tn_context *context, const char *text, tn_graph **out_graph) {
-    if (!context || !text || !out_graph) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_parse: NULL argument");
+    if (!text || !out_graph) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_parse: NULL argument");
     *out_graph = NULL;
+    TN__HANDLE(context, CONTEXT);
     size_t n = strlen(text);
     if (n > context->limits.max_bytes || n > UINT32_MAX / 2 - 1000)
         return TN__FAIL(&context->allocator, LIMIT_EXCEEDED, "a text of %zu bytes", n);

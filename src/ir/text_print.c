@@ -311,8 +311,9 @@ static tn_error *put_graph(printer *p, const tn_graph *g, uint32_t depth) {
 }
 
 tn_error *tn_graph_print(const tn_graph *graph, char **out_text) {
-    if (!graph || !out_text) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_print: NULL argument");
+    if (!out_text) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_print: out_text is NULL");
     *out_text = NULL;
+    TN__HANDLE(graph, GRAPH);
     if (graph->error) return tn__error_copy(graph->error);
     printer p = {.a = &graph->context->allocator, .max_depth = tn__text_max_depth(graph->context)};
     tn__text_init(&p.text, p.a);
@@ -323,5 +324,5 @@ tn_error *tn_graph_print(const tn_graph *graph, char **out_text) {
 }
 
 void tn_text_free(tn_context *context, char *text) {
-    if (context) tn__strfree(&context->allocator, text);
+    if (TN__IS(context, CONTEXT)) tn__strfree(&context->allocator, text);
 }

@@ -34,6 +34,7 @@ static tn_error *make(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t
         return TN__FAIL(a, LIMIT_EXCEEDED, "tensor: %zu bytes, limit max_bytes is %" PRIu64, bytes, c->limits.max_bytes);
     tn_tensor *t = tn__alloc_zero(a, sizeof *t + (size_t)rank * sizeof *t->dims);
     if (!t) return tn__error_oom();
+    tn__handle_init(&t->handle, TN__HANDLE_TENSOR);
     atomic_init(&t->references, 1);
     tn_context_retain(c);
     t->context = c;
@@ -65,7 +66,9 @@ tn_error *tn__tensor_create_uninitialised(tn_context *c, tn_dtype dtype, int32_t
 
 tn_error *tn_tensor_create(tn_context *context, tn_dtype dtype, int32_t rank, const int64_t *dims,
                            tn_tensor **out_tensor) {
-    if (!context || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_create: NULL argument");
+    if (!out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_create: out_tensor is NULL");
+    *out_tensor = NULL;
+    TN__HANDLE(context, CONTEXT);
     TN__TRY(tn__tensor_create_uninitialised(context, dtype, rank, dims, out_tensor));
     memset((*out_tensor)->data, 0, (*out_tensor)->bytes);
     return NULL;
@@ -74,8 +77,9 @@ tn_error *tn_tensor_create(tn_context *context, tn_dtype dtype, int32_t rank, co
 tn_error *tn_tensor_create_borrowed(tn_context *context, tn_dtype dtype, int32_t rank, const int64_t *dims, void *data,
                                     size_t bytes, void (*free_data)(void *, void *), void *free_self,
                                     tn_tensor **out_tensor) {
-    if (!context || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_create_borrowed: NULL argument");
+    if (!out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_tensor_create_borrowed: out_tensor is NULL");
     *out_tensor = NULL;
+    TN__HANDLE(context, CONTEXT);
     tn_tensor *t;
     TN__TRY(make(context, dtype, rank, dims, &t));
     if (bytes < t->bytes || (!data && t->bytes)) {
@@ -135,11 +139,11 @@ bool tn__tensor_same_shape(const tn_tensor *a, const tn_tensor *b) {
 }
 
 void tn_tensor_retain(tn_tensor *tensor) {
-    if (tensor) atomic_fetch_add_explicit(&tensor->references, 1, memory_order_relaxed);
+    if (TN__IS(tensor, TENSOR)) atomic_fetch_add_explicit(&tensor->references, 1, memory_order_relaxed);
 }
 
 void tn_tensor_release(tn_tensor *tensor) {
-    if (!tensor || atomic_fetch_sub_explicit(&tensor->references, 1, memory_order_acq_rel) != 1) return;
+    if (!TN__IS(tensor, TENSOR) || atomic_fetch_sub_explicit(&tensor->references, 1, memory_order_acq_rel) != 1) return;
     tn_context *c = tensor->context;
     const tn_allocator *a = &c->allocator;
     if (tensor->owns_data) {
@@ -148,13 +152,14 @@ void tn_tensor_release(tn_tensor *tensor) {
         a->deallocate(a->self, tensor->data, tensor->bytes + 64);
     }
     if (tensor->free_data) tensor->free_data(tensor->free_self, tensor->data);
+    tn__handle_deinit(&tensor->handle);
     tn__free(a, tensor, sizeof *tensor + (size_t)tensor->rank * sizeof *tensor->dims);
     tn_context_release(c);
 }
 
-tn_dtype tn_tensor_get_dtype(const tn_tensor *tensor) { return tensor->dtype; }
-int32_t tn_tensor_get_rank(const tn_tensor *tensor) { return tensor->rank; }
-const int64_t *tn_tensor_get_dims(const tn_tensor *tensor) { return tensor->dims; }
-void *tn_tensor_get_data(const tn_tensor *tensor) { return tn__tensor_settle(tensor)->data; }
-size_t tn_tensor_get_bytes(const tn_tensor *tensor) { return tensor->bytes; }
-int64_t tn_tensor_get_elements(const tn_tensor *tensor) { return tensor->elements; }
+tn_dtype tn_tensor_get_dtype(const tn_tensor *tensor) { return TN__IS(tensor, TENSOR) ? tensor->dtype : TN_DTYPE_NONE; }
+int32_t tn_tensor_get_rank(const tn_tensor *tensor) { return TN__IS(tensor, TENSOR) ? tensor->rank : 0; }
+const int64_t *tn_tensor_get_dims(const tn_tensor *tensor) { return TN__IS(tensor, TENSOR) ? tensor->dims : NULL; }
+void *tn_tensor_get_data(const tn_tensor *tensor) { return TN__IS(tensor, TENSOR) ? tn__tensor_settle(tensor)->data : NULL; }
+size_t tn_tensor_get_bytes(const tn_tensor *tensor) { return TN__IS(tensor, TENSOR) ? tensor->bytes : 0; }
+int64_t tn_tensor_get_elements(const tn_tensor *tensor) { return TN__IS(tensor, TENSOR) ? tensor->elements : 0; }

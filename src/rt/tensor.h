@@ -5,6 +5,7 @@
 #include "base/dtype.h"
 
 struct tn_tensor {
+    tn__handle handle;
     atomic_uint references;
     tn_context *context; /* retained */
     tn_dtype dtype;

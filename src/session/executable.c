@@ -28,6 +28,7 @@ typedef struct symbol_home {
 } symbol_home;
 
 struct tn_executable {
+    tn__handle handle;
     atomic_uint references;
     tn__settings *settings;
     tn_graph *graph;
@@ -102,11 +103,11 @@ static void entry_free(const tn_allocator *a, entry *x) {
 }
 
 void tn_executable_retain(tn_executable *executable) {
-    if (executable) atomic_fetch_add_explicit(&executable->references, 1, memory_order_relaxed);
+    if (TN__IS(executable, EXECUTABLE)) atomic_fetch_add_explicit(&executable->references, 1, memory_order_relaxed);
 }
 
 void tn_executable_release(tn_executable *e) {
-    if (!e || atomic_fetch_sub_explicit(&e->references, 1, memory_order_acq_rel) != 1) return;
+    if (!TN__IS(e, EXECUTABLE) || atomic_fetch_sub_explicit(&e->references, 1, memory_order_acq_rel) != 1) return;
     tn__settings *s = e->settings;
     const tn_allocator *a = &s->context->allocator;
     for (entry *x = e->entries, *next; x; x = next) {
@@ -118,6 +119,7 @@ void tn_executable_release(tn_executable *e) {
     tn__os_mutex_deinit(&e->mutex);
     tn__arena_deinit(&e->arena);
     tn_graph_release(e->graph);
+    tn__handle_deinit(&e->handle);
     tn__free(a, e, sizeof *e);
     tn__settings_release(s);
 }
@@ -166,6 +168,7 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
         tn__free(a, e, sizeof *e);
         return TN__FAIL(a, OUT_OF_MEMORY, "the system has no more locks");
     }
+    tn__handle_init(&e->handle, TN__HANDLE_EXECUTABLE);
     atomic_init(&e->references, 1);
     e->settings = tn__settings_retain(settings);
     e->graph = graph;
@@ -194,7 +197,9 @@ static tn_error *check_inputs(const tn_executable *e, tn_tensor *const *inputs) 
     for (uint32_t i = 0; i < g->inputs.count; i++) {
         const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
         const tn_tensor *x = inputs[i];
-        if (!x) return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "input %u '%s' is NULL", i, g->inputs.data[i].name);
+        if (!TN__IS(x, TENSOR))
+            return x ? tn__error_prefix(tn__handle_error(x, TN__HANDLE_TENSOR, __func__, "inputs[i]"), "input %u '%s'", i, g->inputs.data[i].name)
+                     : TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "input %u '%s' is NULL", i, g->inputs.data[i].name);
         if (x->dtype != t->dtype) return wrong_input(e, i, x, TN_ERROR_TYPE_MISMATCH);
         if (t->rank < 0) continue;
         if (x->rank != t->rank) return wrong_input(e, i, x, TN_ERROR_SHAPE_MISMATCH);
@@ -376,13 +381,17 @@ static void release_entry(tn_executable *e, entry *x) {
 
 tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs, tn_tensor **outputs,
                             uint32_t n_outputs) {
-    if (!executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_run: executable is NULL");
+    TN__HANDLE(executable, EXECUTABLE);
     const tn_graph *g = executable->graph;
     if (n_inputs != g->inputs.count || n_outputs != g->outputs.count || (n_inputs && !inputs) || (n_outputs && !outputs))
         return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT,
                         "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name, inputs ? n_inputs : 0,
                         outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
     TN__TRY(check_inputs(executable, inputs));
+    for (uint32_t k = 0; k < n_outputs; k++)
+        if (outputs[k] && !TN__IS(outputs[k], TENSOR))
+            return tn__error_prefix(tn__handle_error(outputs[k], TN__HANDLE_TENSOR, __func__, "outputs[k]"), "output %u '%s'", k,
+                                    g->outputs.data[k].name);
     if (executable->fixed) return tn__program_run(executable->fixed->program, inputs, outputs);
     entry *x;
     TN__TRY(acquire(executable, inputs, &x));
@@ -468,7 +477,10 @@ static tn_error *compile(const tn_graph *graph, const tn_options *options, bool 
 }
 
 tn_error *tn_compile(const tn_graph *graph, const tn_options *options, tn_executable **out_executable) {
-    if (!graph || !out_executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_compile: NULL argument");
+    if (!out_executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_compile: out_executable is NULL");
+    *out_executable = NULL;
+    TN__HANDLE(graph, GRAPH);
+    if (options) TN__HANDLE(options, OPTIONS);
     return compile(graph, options, false, out_executable);
 }
 
@@ -502,8 +514,9 @@ tn_error *tn__executable_add_profile(tn_executable *e, tn__profile *profile) {
 }
 
 tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats *out_stats) {
-    if (!executable || !out_stats || out_stats->struct_size < sizeof(size_t))
-        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_stats: NULL argument, or struct_size is not set");
+    TN__HANDLE(executable, EXECUTABLE);
+    if (!out_stats || out_stats->struct_size < sizeof(size_t))
+        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_stats: out_stats is NULL, or its struct_size is not set");
     tn_executable_stats stats = {.struct_size = out_stats->struct_size};
     tn__executable_add_stats(executable, &stats);
     tn__os_mutex_lock(&executable->mutex);

@@ -22,11 +22,13 @@ static char *default_cache_dir(const tn_allocator *a) {
 }
 
 tn_error *tn_options_create(tn_context *context, tn_options **out_options) {
-    if (!context || !out_options) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_create: NULL argument");
+    if (!out_options) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_create: out_options is NULL");
     *out_options = NULL;
+    TN__HANDLE(context, CONTEXT);
     const tn_allocator *a = &context->allocator;
     tn_options *o = tn__alloc_zero(a, sizeof *o);
     if (!o) return tn__error_oom();
+    tn__handle_init(&o->handle, TN__HANDLE_OPTIONS);
     o->context = context;
     tn_context_retain(context);
     for (int i = 0; i < TN__OPTION_COUNT; i++) {
@@ -44,12 +46,13 @@ tn_error *tn_options_create(tn_context *context, tn_options **out_options) {
 }
 
 void tn_options_release(tn_options *options) {
-    if (!options) return;
+    if (!TN__IS(options, OPTIONS)) return;
     tn_context *c = options->context;
     for (int i = 0; i < TN__OPTION_COUNT; i++) {
         tn__strfree(&c->allocator, options->values[i]);
         tn__strfree(&c->allocator, options->origins[i]);
     }
+    tn__handle_deinit(&options->handle);
     tn__free(&c->allocator, options, sizeof *options);
     tn_context_release(c);
 }
@@ -135,17 +138,18 @@ tn_error *tn__options_put(tn_options *o, const char *key, const char *value, tn_
 }
 
 tn_error *tn_options_set(tn_options *options, const char *key, const char *value) {
-    if (!options || !key || !value) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_set: NULL argument");
+    TN__HANDLE(options, OPTIONS);
+    if (!key || !value) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_set: NULL argument");
     return tn__options_put(options, key, value, TN__OPTION_SET, NULL);
 }
 
 const char *tn_options_get(const tn_options *options, const char *key) {
-    int i = options && key ? tn__option_find(key, strlen(key)) : -1;
+    int i = TN__IS(options, OPTIONS) && key ? tn__option_find(key, strlen(key)) : -1;
     return i < 0 ? NULL : options->values[i];
 }
 
 const char *tn_options_get_origin(const tn_options *options, const char *key) {
-    int i = options && key ? tn__option_find(key, strlen(key)) : -1;
+    int i = TN__IS(options, OPTIONS) && key ? tn__option_find(key, strlen(key)) : -1;
     if (i < 0) return NULL;
     return options->origins[i] ? options->origins[i] : options->ranks[i] == TN__OPTION_SET ? "set" : "default";
 }

@@ -26,6 +26,7 @@ extern const tn__option_info tn__option_infos[TN__OPTION_COUNT];
 typedef enum tn__option_rank { TN__OPTION_DEFAULT, TN__OPTION_FILE, TN__OPTION_ENVIRONMENT, TN__OPTION_SET } tn__option_rank;
 
 struct tn_options {
+    tn__handle handle;
     tn_context *context;             /* retained */
     char *values[TN__OPTION_COUNT];  /* owned texts */
     char *origins[TN__OPTION_COUNT]; /* owned texts; NULL: default, or set by a call */

@@ -152,7 +152,8 @@ tn_error *tn__options_read(tn_options *options, const char *name, const char *te
 }
 
 tn_error *tn_options_load_file(tn_options *options, const char *path) {
-    if (!options || !path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_load_file: NULL argument");
+    TN__HANDLE(options, OPTIONS);
+    if (!path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_load_file: path is NULL");
     const tn_allocator *a = &options->context->allocator;
     char *text;
     size_t bytes;

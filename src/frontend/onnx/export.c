@@ -357,7 +357,8 @@ static tn_error *put_graph(writer *w, const tn_graph *g, const char *const *capt
 }
 
 tn_error *tn_onnx_save_file(const tn_graph *graph, const char *path) {
-    if (!graph || !path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_file: NULL argument");
+    TN__HANDLE(graph, GRAPH);
+    if (!path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_file: path is NULL");
     tn_context *c = graph->context;
     writer w = {.context = c, .a = &c->allocator, .opset = EXPORT_OPSET};
     tn__arena_init(&w.arena, w.a);

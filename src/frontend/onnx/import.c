@@ -273,8 +273,9 @@ static tn_error *load(tn_context *context, const void *data, size_t bytes, tn__m
 }
 
 tn_error *tn_onnx_load_file(tn_context *context, const char *path, tn_graph **out_graph) {
-    if (!context || !path || !out_graph) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_load_file: NULL argument");
+    if (!path || !out_graph) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_load_file: NULL argument");
     *out_graph = NULL;
+    TN__HANDLE(context, CONTEXT);
     const tn_allocator *a = &context->allocator;
     char *folder = tn__strdup(a, path);
     if (!folder) return tn__error_oom();
@@ -289,7 +290,8 @@ tn_error *tn_onnx_load_file(tn_context *context, const char *path, tn_graph **ou
 }
 
 tn_error *tn_onnx_load_memory(tn_context *context, const void *data, size_t bytes, tn_graph **out_graph) {
-    if (!context || !out_graph || (!data && bytes)) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_load_memory: NULL argument");
+    if (!out_graph || (!data && bytes)) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_load_memory: NULL argument");
     *out_graph = NULL;
+    TN__HANDLE(context, CONTEXT);
     return load(context, data, bytes, NULL, NULL, out_graph);
 }

@@ -253,8 +253,9 @@ tn_error *tn__tensor_to_proto(tn__wire_out *o, const tn_tensor *t, const char *n
 }
 
 tn_error *tn_onnx_load_tensor(tn_context *context, const char *path, tn_tensor **out_tensor) {
-    if (!context || !path || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_load_tensor: NULL argument");
+    if (!path || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_load_tensor: NULL argument");
     *out_tensor = NULL;
+    TN__HANDLE(context, CONTEXT);
     const tn_allocator *a = &context->allocator;
     tn__mapping *file;
     TN__TRY(tn__mapping_create(context, path, &file));
@@ -271,7 +272,8 @@ tn_error *tn_onnx_load_tensor(tn_context *context, const char *path, tn_tensor *
 }
 
 tn_error *tn_onnx_save_tensor(const tn_tensor *tensor, const char *path) {
-    if (!tensor || !path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_tensor: NULL argument");
+    TN__HANDLE(tensor, TENSOR);
+    if (!path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_tensor: path is NULL");
     const tn_allocator *a = &tensor->context->allocator;
     tn__wire_out o;
     tn__wire_out_init(&o, a);
