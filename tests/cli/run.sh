@@ -31,7 +31,7 @@ want() {
 # help
 want 0 "usage: tenon VERB" help
 want 0 "usage: tenon VERB" --help
-for verb in test-onnx run show diff bench compare sweep records reproduce profile options info version; do
+for verb in test-onnx run show diff trace bench compare sweep records reproduce profile options info version; do
     want 0 "usage: tenon $verb" "$verb" --help
     want 0 "usage: tenon $verb" help "$verb"
     want 2 "did you mean --json?" "$verb" --jsno
@@ -56,6 +56,24 @@ unset TENON_CACHE_MAX_BYTES
 # two commands of which one does nothing
 want 1 "B is slower" compare --rounds 11 --calls 1 --fail-if slower cmd:: "cmd:sleep 0.05"
 want 0 '"verdict": "faster"' compare --rounds 11 --calls 1 --fail-if slower --json "cmd:sleep 0.05" cmd::
+
+# what values look like
+cat > "$work/nan.tn" <<'EOF'
+graph "g" {
+  input %1 "x" : f32[4]
+  %2 = sub(%1, %1) : f32[4]
+  %3 = div(%1, %2) : f32[4]
+  %4 = mul(%3, %2) : f32[4]
+  output "y" %4
+}
+EOF
+want 0 "node 2 mul, value %4 f32[4]; 4 NaN" trace "$work/nan.tn"
+want 0 '"infinite": 4' trace --json --device ref "$work/nan.tn"
+want 1 "NaN or infinity first in node 1 div" trace --stop-on-nan "$work/nan.tn"
+want 0 "4 infinite" trace --dump "$work/values" "$work/nan.tn"
+want 0 "0 over tolerance" diff "$work/nan.tn"
+[ -f "$work/values/value4.npy" ] || { echo "trace --dump wrote no value4.npy"; failed=1; }
+want 1 "cannot make the folder" trace --dump "$work/nan.tn" "$work/nan.tn"
 
 # wrong use
 want 2 "did you mean 'bench'?" bnech

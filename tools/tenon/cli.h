@@ -23,6 +23,7 @@ typedef struct cli_verb {
     V(run,       "run",       "MODEL",      "run a model once and print its outputs")                             \
     V(show,      "show",      "MODEL",      "print a model's graph as text, dot, SVG or JSON")                    \
     V(diff,      "diff",      "MODEL",      "compare every value of a model on two devices")                      \
+    V(trace,     "trace",     "MODEL",      "mean, variance, extremes, NaN and infinity of every value")           \
     V(bench,     "bench",     "MODEL...",   "time models")                                                        \
     V(compare,   "compare",   "A [B]",      "say which of two is faster: models, options or commands")             \
     V(sweep,     "sweep",     "MODEL",      "time a model under every combination of options")                    \

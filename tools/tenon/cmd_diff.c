@@ -1,7 +1,6 @@
 /* tenon diff: every value of a model on two devices; names the first node that goes wrong, and the worst.
  *
- * The values are made graph outputs, a chunk at a time, so that memory stays bounded; the graph's own outputs come first, alone,
- * because extra outputs keep a device from fusing what it would fuse without them. */
+ * The graph's own outputs come first, alone, because extra outputs keep a device from fusing what it would fuse without them. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "compare.h"
 #include "inputs.h"
 #include "ir/graph.h"
+#include "values.h"
 
 typedef struct diff_settings {
     cli_target target, against;
@@ -28,9 +28,6 @@ typedef struct report {
     finding *findings; /* per compared value, in node order within a chunk */
     size_t count, n_wrong;
 } report;
-
-enum { CHUNK_VALUES = 4096 };
-#define CHUNK_BYTES ((uint64_t)512 << 20) /* on each of the two devices */
 
 /* ---- one comparison ------------------------------------------------------------------------------------------ */
 
@@ -64,59 +61,30 @@ static tn_error *compare_outputs(tn_context *c, const tn_graph *g, const diff_se
     return e;
 }
 
-/* ---- all values ---------------------------------------------------------------------------------------------- */
+typedef struct whole {
+    tn_context *context;
+    tn_graph *graph;
+    const diff_settings *settings;
+    tn_tensor **in;
+    report *report;
+} whole;
 
-static uint64_t value_bytes(const tn_graph *g, tn_value v) {
-    const tn__type *t = tn__type_of(g, v);
-    return tn__type_is_static(t) ? (uint64_t)tn__dtype_bytes(t->dtype, tn__type_elements(t)) : 1u << 20;
-}
-
-static tn_error *compare_values(tn_context *c, tn_graph *g, const diff_settings *s, tn_tensor **in, report *r) {
-    for (uint32_t node = 0; node < g->nodes.count;) {
-        uint64_t bytes = 0;
-        uint32_t first = node;
-        g->outputs.count = 0;
-        for (; node < g->nodes.count && bytes < CHUNK_BYTES && g->outputs.count < CHUNK_VALUES; node++) {
-            const tn__node n = g->nodes.data[node];
-            for (uint32_t k = 0; k < n.n_out; k++) {
-                tn_value v = tn__out(&n, k);
-                if (tn__type_of(g, v)->dtype == TN_DTYPE_NONE || tn__constant_of(g, v)) continue;
-                char name[32];
-                snprintf(name, sizeof name, "value%" PRIu32, v.id);
-                bytes += value_bytes(g, v);
-                tn_graph_output(g, name, v);
-            }
-        }
-        if (!g->outputs.count) continue;
-        cli_progress("nodes %" PRIu32 " to %" PRIu32 " of %zu", first, node - 1, g->nodes.count);
-        tn_error *e = tn_graph_check(g);
-        if (!e) e = compare_outputs(c, g, s, in, r);
-        if (e) return e;
-    }
-    return NULL;
+static tn_error *compare_chunk(void *self) {
+    const whole *w = self;
+    return compare_outputs(w->context, w->graph, w->settings, w->in, w->report);
 }
 
 /* ---- reporting ----------------------------------------------------------------------------------------------- */
 
-static char *describe(const tn_graph *g, tn_value v) {
-    char type[300];
-    const tn__node *n = tn__node_of(g, v);
-    const char *name = n && n->name ? n->name : g->values.data[v.id].name;
-    cli_type_text(g, v, type, sizeof type);
-    if (!n) return cli_printf("input %%%" PRIu32 " %s", v.id, type);
-    return cli_printf("node %" PRIu32 " %s%s%s%s, value %%%" PRIu32 " %s", g->values.data[v.id].node, tn__op_infos[n->op].name,
-                      name ? " '" : "", name ? name : "", name ? "'" : "", v.id, type);
-}
-
 static void print_finding(const char *what, const tn_graph *g, const finding *f) {
-    char *text = describe(g, f->value);
+    char *text = value_describe(g, f->value);
     printf("%s: %s\n  max abs %.4g, max rel %.4g, max ulp %.4g%s%s\n", what, text, f->difference.max_abs, f->difference.max_rel,
            f->difference.max_ulp, f->difference.ok ? "" : "; ", f->difference.reason);
     free(text);
 }
 
 static json_t *finding_json(const tn_graph *g, const finding *f) {
-    char *text = describe(g, f->value);
+    char *text = value_describe(g, f->value);
     json_t *o = json_pack("{sI ss sb so so so ss}", "value", (json_int_t)f->value.id, "what", text, "ok", f->difference.ok, "max_abs",
                           cli_json_real(f->difference.max_abs), "max_rel", cli_json_real(f->difference.max_rel), "max_ulp",
                           cli_json_real(f->difference.max_ulp), "reason", f->difference.reason);
@@ -210,7 +178,7 @@ static tn_error *diff(tn_context *c, const char *path, diff_settings *s, int *ou
     if (n_own) memcpy(own, g->outputs.data, n_own * sizeof *own);
     cli_progress("the graph's own outputs");
     if (!e) e = compare_outputs(c, g, s, in, &r);
-    if (!e) e = compare_values(c, g, s, in, &r);
+    if (!e) e = values_in_chunks(g, compare_chunk, &(whole){c, g, s, in, &r});
     if (!e && s->bisect && r.n_wrong) {
         keep_wrong(g, own, n_own, &r);
         e = bisect(c, g, s, in, &pass);
