@@ -8,6 +8,7 @@
 
 Errors of the library are exceptions of class Error; each code has a subclass that is also the fitting built-in exception.
 """
+from ._dlpack import from_dlpack
 from ._execute import Executable, Options, compile
 from ._graph import Graph, Value
 from ._library import (CancelledError, CodegenError, Error, FileError, InternalError, InvalidArgumentError, InvalidGraphError,
@@ -20,4 +21,4 @@ __version__ = version()
 __all__ = ["CancelledError", "CodegenError", "Context", "Error", "Executable", "FileError", "Graph", "InternalError",
            "InvalidArgumentError", "InvalidGraphError", "LimitExceededError", "NotFoundError", "Options", "OutOfMemoryError",
            "OutOfRangeError", "ParseError", "ShapeMismatchError", "Tensor", "TypeMismatchError", "UnsupportedError", "Value", "compile",
-           "default_context", "library_path", "load_onnx", "load_tensor", "save_onnx", "save_tensor", "version"]
+           "default_context", "from_dlpack", "library_path", "load_onnx", "load_tensor", "save_onnx", "save_tensor", "version"]

@@ -59,6 +59,23 @@ tn_attr_kind = {
 }
 
 
+class tn_custom_op(C.Structure):
+    _fields_ = [
+        ("struct_size", C.c_size_t),
+        ("name", C.c_char_p),
+        ("n_in_min", C.c_int32),
+        ("n_in_max", C.c_int32),
+        ("n_out_min", C.c_int32),
+        ("n_out_max", C.c_int32),
+        ("flags", C.c_uint32),
+        ("self", C.c_void_p),
+        ("free_self", C.c_void_p),
+        ("infer", C.c_void_p),
+        ("evaluate", C.c_void_p),
+        ("gradient", C.c_void_p),
+    ]
+
+
 class tn_value(C.Structure):
     _fields_ = [
         ("id", C.c_uint32),
@@ -126,6 +143,18 @@ FUNCTIONS = [
     ("tn_compile", C.c_void_p, [C.c_void_p, C.c_void_p, C.c_void_p]),
     ("tn_context_create", C.c_void_p, [C.c_void_p, C.c_void_p]),
     ("tn_context_release", None, [C.c_void_p]),
+    ("tn_custom_call_fail", C.c_void_p, [C.c_void_p, C.c_int, C.c_char_p]),
+    ("tn_custom_call_get_attr", C.c_void_p, [C.c_void_p, C.c_uint32]),
+    ("tn_custom_call_get_attr_count", C.c_uint32, [C.c_void_p]),
+    ("tn_custom_call_get_input", C.c_void_p, [C.c_void_p, C.c_uint32]),
+    ("tn_custom_call_get_input_count", C.c_uint32, [C.c_void_p]),
+    ("tn_custom_call_get_input_dtype", C.c_int, [C.c_void_p, C.c_uint32]),
+    ("tn_custom_call_get_input_shape", C.c_int32, [C.c_void_p, C.c_uint32, C.c_void_p]),
+    ("tn_custom_call_get_output_count", C.c_uint32, [C.c_void_p]),
+    ("tn_custom_call_make_output", C.c_void_p, [C.c_void_p, C.c_uint32, C.c_int32, C.c_void_p, C.c_void_p]),
+    ("tn_custom_call_set_output", C.c_void_p, [C.c_void_p, C.c_uint32, C.c_int, C.c_int32, C.c_void_p]),
+    ("tn_custom_op_register", C.c_void_p, [C.c_void_p, C.c_void_p]),
+    ("tn_custom_op_unregister", C.c_void_p, [C.c_void_p, C.c_char_p]),
     ("tn_error_destroy", None, [C.c_void_p]),
     ("tn_error_get_code", C.c_int, [C.c_void_p]),
     ("tn_error_get_message", C.c_char_p, [C.c_void_p]),
@@ -135,6 +164,7 @@ FUNCTIONS = [
     ("tn_graph_check", C.c_void_p, [C.c_void_p]),
     ("tn_graph_constant", tn_value, [C.c_void_p, C.c_void_p]),
     ("tn_graph_create", C.c_void_p, [C.c_void_p, C.c_char_p, C.c_void_p]),
+    ("tn_graph_custom", tn_value, [C.c_void_p, C.c_char_p, C.c_void_p, C.c_uint32, C.c_void_p, C.c_uint32, C.c_uint32]),
     ("tn_graph_get_dtype", C.c_int, [C.c_void_p, tn_value]),
     ("tn_graph_get_input", tn_value, [C.c_void_p, C.c_uint32]),
     ("tn_graph_get_input_count", C.c_uint32, [C.c_void_p]),
@@ -164,6 +194,8 @@ FUNCTIONS = [
     ("tn_options_set", C.c_void_p, [C.c_void_p, C.c_char_p, C.c_char_p]),
     ("tn_tensor_create", C.c_void_p, [C.c_void_p, C.c_int, C.c_int32, C.c_void_p, C.c_void_p]),
     ("tn_tensor_create_borrowed", C.c_void_p, [C.c_void_p, C.c_int, C.c_int32, C.c_void_p, C.c_void_p, C.c_size_t, C.c_void_p, C.c_void_p, C.c_void_p]),
+    ("tn_tensor_from_dlpack", C.c_void_p, [C.c_void_p, C.c_void_p, C.c_void_p]),
+    ("tn_tensor_from_dlpack_versioned", C.c_void_p, [C.c_void_p, C.c_void_p, C.c_void_p]),
     ("tn_tensor_get_bytes", C.c_size_t, [C.c_void_p]),
     ("tn_tensor_get_data", C.c_void_p, [C.c_void_p]),
     ("tn_tensor_get_dims", C.c_void_p, [C.c_void_p]),
@@ -171,6 +203,9 @@ FUNCTIONS = [
     ("tn_tensor_get_elements", C.c_int64, [C.c_void_p]),
     ("tn_tensor_get_rank", C.c_int32, [C.c_void_p]),
     ("tn_tensor_release", None, [C.c_void_p]),
+    ("tn_tensor_retain", None, [C.c_void_p]),
+    ("tn_tensor_to_dlpack", C.c_void_p, [C.c_void_p, C.c_void_p]),
+    ("tn_tensor_to_dlpack_versioned", C.c_void_p, [C.c_void_p, C.c_void_p]),
     ("tn_text_free", None, [C.c_void_p, C.c_void_p]),
     ("tn_value_output", tn_value, [tn_value, C.c_uint32]),
     ("tn_version", C.c_char_p, []),

@@ -285,6 +285,13 @@ class Graph(Ops):
     def op(self, name: str, *inputs: ValueLike | None, outputs: int = 1, **attributes: Any) -> Any:
         """A node of op `name`. inputs: values, what value() takes, None for an absent operand. Attributes by name; None is left out.
         A sub-graph that is passed as an attribute belongs to this graph afterwards. Returns a Value, or a tuple where outputs != 1."""
+        return self._node(lib.tn_graph_op, name, inputs, outputs, attributes)
+
+    def custom(self, name: str, *inputs: ValueLike | None, outputs: int = 1, **attributes: Any) -> Any:
+        """A node of an op that Context.register registered; as op() otherwise."""
+        return self._node(lib.tn_graph_custom, name, inputs, outputs, attributes)
+
+    def _node(self, make: Any, name: str, inputs: Sequence[ValueLike | None], outputs: int, attributes: dict[str, Any]) -> Any:
         operands = [None if v is None else self.value(v) for v in inputs]
         while operands and operands[-1] is None:
             operands.pop()
@@ -294,7 +301,7 @@ class Graph(Ops):
         attrs = (_abi.tn_attr * max(1, len(given)))()
         for slot, (key, value) in zip(attrs, given):
             self._attribute(slot, key, value, keep)
-        first = lib.tn_graph_op(self.handle, name.encode(), array, len(operands), attrs, len(given), outputs)
+        first = make(self.handle, name.encode(), array, len(operands), attrs, len(given), outputs)
         for _, value in given:
             if isinstance(value, Graph):
                 value._finalizer.detach()

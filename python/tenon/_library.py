@@ -1,6 +1,8 @@
 """Finds and loads libtenon.so and turns its errors into exceptions."""
 from __future__ import annotations
 
+import collections
+import contextlib
 import ctypes as C
 import os
 import pathlib
@@ -113,13 +115,21 @@ def _load() -> Any:
 lib: Any = _load()
 
 
+# exceptions of callbacks, with the text that the library was given, until check() meets it again
+raised: collections.deque[tuple[str, BaseException]] = collections.deque(maxlen=16)
+
+
 def check(error: int | None) -> None:
     """Raises `error` (a tn_error *, taken) if there is one."""
     if error:
         text = lib.tn_error_get_message(error).decode(errors="replace")
         code = lib.tn_error_get_code(error)
         lib.tn_error_destroy(error)
-        raise _BY_CODE.get(code, Error)(text)
+        cause = next((item for item in raised if item[0] in text), None)
+        if cause:
+            with contextlib.suppress(ValueError):
+                raised.remove(cause)
+        raise _BY_CODE.get(code, Error)(text) from (cause[1] if cause else None)
 
 
 def version() -> str:

@@ -53,6 +53,25 @@ class Context:
         # the callbacks live as long as the library may call them: objects made from this context hold it (`context`)
         weakref.finalize(self, lib.tn_context_release, self.handle)
 
+    def register(self, name: str, evaluate: Callable[..., Any], infer: Callable[..., Any] | None = None, *,
+                 inputs: int | tuple[int, int] = 1, outputs: int = 1, pure: bool = True, thread_safe: bool = True) -> None:
+        """Registers a Python function as an op; graph.custom(name, ...) makes nodes of it, and the ONNX importer ("domain::Name").
+
+        evaluate(*arrays, **attributes) gives an array, or one for each output. The arrays are the program's memory, read-only, and valid
+        during the call only; None for an absent input.
+        infer(*types, **attributes) gives the type of the output, or a list of them; a type is ("f32", (2, 3)). A negative size is not known
+        (yet): it may be passed on. Without infer every output has the type of the first input.
+        inputs: how many, or (fewest, most; -1: any number). pure: results depend on inputs and attributes alone. An exception in
+        either function ends the compilation or run with an Error that has it as its cause.
+        """
+        from ._custom import register
+
+        register(self, name, evaluate, infer, inputs, outputs, pure, thread_safe)
+
+    def unregister(self, name: str) -> None:
+        """Takes the name away again; graphs and executables that have the op keep it."""
+        check(lib.tn_custom_op_unregister(self.handle, name.encode()))
+
 
 _default: Context | None = None
 _default_lock = threading.Lock()
@@ -203,6 +222,18 @@ class Tensor:
                 raise ValueError(f"a tensor of {self.dtype} is no array of {np.dtype(dtype)} without a copy")
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __dlpack__(self, *, stream: Any = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None,
+                   copy: bool | None = None) -> Any:
+        """A capsule of DLPack over the tensor's memory, which lives until its taker is done."""
+        from ._dlpack import to_dlpack
+
+        if dl_device not in (None, (1, 0)):
+            raise BufferError(f"device {dl_device}: Tenon's tensors are on the CPU")
+        return to_dlpack(Tensor(self.numpy().copy(), context=self.context) if copy else self, max_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
 
     def __len__(self) -> int:
         if not self.ndim:
