@@ -6,6 +6,7 @@
 #include "tenon/dlpack.h"
 #include "tenon/exec.h"
 #include "tenon/graph.h"
+#include "tenon/inspect.h"
 #include "tenon/onnx.h"
 #include "tenon/partition.h"
 #include "tenon/query.h"

@@ -54,5 +54,10 @@ tn_error *tn__handle_error(const void *object, tn__handle_kind kind, const char 
 /* Copies what a caller's struct has of `to`, which is of `bytes` bytes and holds the defaults: a caller built with an older header has less,
  * one built with a newer header more, which is not read. INVALID_ARGUMENT where struct_size is not set. */
 tn_error *tn__struct_read(void *to, size_t bytes, const void *from, const char *function, const char *name);
+/* For a struct that the library fills: NULL and a struct_size that is not set are INVALID_ARGUMENT; as much as the caller has is written. */
+tn_error *tn__struct_check(const void *out, const char *function, const char *name);
+void tn__struct_write(void *to, const void *from, size_t bytes);
+#define TN__STRUCT_CHECK(out) TN__TRY(tn__struct_check((out), __func__, #out))
+#define TN__STRUCT_WRITE(to, from) tn__struct_write((to), (from), sizeof *(from))
 #define TN__STRUCT_READ(to, from) TN__TRY(tn__struct_read((to), sizeof *(to), (from), __func__, #from))
 #endif

@@ -36,6 +36,8 @@ typedef struct tn__device_vtable {
 } tn__device_vtable;
 
 extern const tn__device_vtable tn__device_ref, tn__device_cpu, tn__device_null;
+/* All devices by number, then NULL. */
+const tn__device_vtable *tn__device_get(uint32_t index);
 /* The device of that name, or NULL. */
 const tn__device_vtable *tn__device_find(const char *name);
 /* Copies the elements of `src` into `dst`, which has the same dtype and shape; strings are duplicated. */

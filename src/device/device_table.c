@@ -1,11 +1,14 @@
 /* The devices this build has, by name. */
 #include "device/device.h"
 
+static const tn__device_vtable *const devices[] = {&tn__device_cpu, &tn__device_ref, &tn__device_null};
+
+const tn__device_vtable *tn__device_get(uint32_t index) { return index < sizeof devices / sizeof *devices ? devices[index] : NULL; }
+
 const tn__device_vtable *tn__device_find(const char *name) {
-    const tn__device_vtable *devices[] = {&tn__device_cpu, &tn__device_ref, &tn__device_null};
-    for (size_t i = 0; name && i < sizeof devices / sizeof *devices; i++)
-        if (!strcmp(devices[i]->name, name)) return devices[i];
-    return NULL;
+    const tn__device_vtable *d = NULL;
+    for (uint32_t i = 0; name && (d = tn__device_get(i)) && strcmp(d->name, name);) i++;
+    return d;
 }
 
 tn_error *tn__tensor_assign(tn_tensor *dst, const tn_tensor *src) {

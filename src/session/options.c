@@ -99,6 +99,7 @@ static tn_error *unknown_key(const tn_allocator *a, const char *key) {
 
 static bool is_choice(const char *choices, const char *value) {
     size_t n = strlen(value);
+    if (strchr(value, '|')) return false; /* more than one of them */
     for (const char *c = choices; n && c; c = strchr(c, '|'), c = c ? c + 1 : NULL)
         if (!strncmp(c, value, n) && (c[n] == '|' || !c[n])) return true;
     return false;

@@ -131,6 +131,12 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
     REFUSED(CONTEXT, tn_custom_op_share(h, o->context));
     REFUSED(CONTEXT, tn_custom_op_share(o->context, h));
     REFUSED(TENSOR, tn_onnx_save_tensor(h, "/nowhere/no.pb"));
+    tn_node_info node_info = {.struct_size = sizeof node_info};
+    tn_value_info value_info = {.struct_size = sizeof value_info};
+    tn_attr attr;
+    REFUSED(GRAPH, tn_graph_get_node(h, 0, &node_info));
+    REFUSED(GRAPH, tn_graph_get_attr(h, 0, 0, &attr));
+    REFUSED(GRAPH, tn_graph_get_value(h, (tn_value){1}, &value_info));
     REFUSED(GRAPH, tn_graph_check(h));
     REFUSED(GRAPH, tn_graph_print(h, &text));
     REFUSED(GRAPH, tn_onnx_save_file(h, "/nowhere/no.onnx"));
@@ -192,6 +198,7 @@ static void ignored_everywhere(void *h, int right) {
         assert_int_equal(tn_graph_get_shape(h, one, &dims), -1);
         assert_null(dims);
         assert_null(tn_graph_get_symbol_name(h, -2));
+        assert_null(tn_graph_get_name(h));
     }
     if (right != OPTIONS) {
         tn_options_release(h);
