@@ -13,7 +13,8 @@
     K(OPTIONS, "set of options") \
     K(EXECUTABLE, "executable") \
     K(PARTITION, "partition")   \
-    K(QUERY_CACHE, "query cache")
+    K(QUERY_CACHE, "query cache") \
+    K(CUSTOM_CALL, "custom call")
 
 typedef enum tn__handle_kind {
     TN__HANDLE_RELEASED = 0x746e3000, /* "tn0", so that small numbers and texts are no kinds */

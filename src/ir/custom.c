@@ -48,7 +48,7 @@ tn_error *tn_custom_op_unregister(tn_context *context, const char *name) {
 }
 
 bool tn_custom_op_is_registered(tn_context *context, const char *name) {
-    tn__custom_op *x = context && name ? tn__custom_table_find(context->custom_ops, name) : NULL;
+    tn__custom_op *x = TN__IS(context, CONTEXT) && name ? tn__custom_table_find(context->custom_ops, name) : NULL;
     tn__custom_op_release(x);
     return x != NULL;
 }
@@ -111,9 +111,11 @@ static tn_error *check_attr(const tn_graph *g, const tn_attr *x) {
         whole = !x->n || x->strings;
         for (uint32_t i = 0; whole && i < x->n; i++) whole = x->strings[i];
         break;
-    case TN_ATTR_TENSOR: whole = x->tensor; break;
+    case TN_ATTR_TENSOR:
+        if (!TN__IS(x->tensor, TENSOR)) return tn__handle_error(x->tensor, TN__HANDLE_TENSOR, "tn_graph_custom", x->name);
+        break;
     case TN_ATTR_GRAPH:
-        whole = x->graph;
+        if (!TN__IS(x->graph, GRAPH)) return tn__handle_error(x->graph, TN__HANDLE_GRAPH, "tn_graph_custom", x->name);
         if (x->graph == g) return TN__FAIL(a, INVALID_ARGUMENT, "attribute '%s' is the graph that the node is in", x->name);
         break;
     default: return TN__FAIL(a, INVALID_ARGUMENT, "attribute '%s' is of an unknown kind %d", x->name, (int)x->kind);

@@ -345,6 +345,45 @@ static void test_callers(void **state) {
     tn_executable_release(x);
 }
 
+/* ---- custom ops ---------------------------------------------------------------------------------------------- */
+
+static char tags[16];
+static tn_error *custom_infer(void *self, tn_custom_call *c) { /* f32 of the input's shape; "open": left to the run */
+    const int64_t *dims;
+    int32_t rank = tn_custom_call_get_input_shape(c, 0, &dims);
+    return tn_custom_call_set_output(c, 0, TN_DTYPE_f32, tn_custom_call_find_attr(c, "open") ? -1 : rank, dims);
+}
+static tn_error *custom_evaluate(void *self, tn_custom_call *c) { /* x + 1 */
+    tn_tensor *x = tn_custom_call_get_input(c, 0), *y;
+    strncat(tags, tn_custom_call_find_attr(c, "tag")->s, sizeof tags - 1 - strlen(tags));
+    tn_error *e = tn_custom_call_make_output(c, 0, tn_tensor_get_rank(x), tn_tensor_get_dims(x), &y);
+    for (int64_t i = 0; !e && i < tn_tensor_get_elements(x); i++) ((float *)tn_tensor_get_data(y))[i] = ((float *)tn_tensor_get_data(x))[i] + 1;
+    return e;
+}
+
+/* Nodes of the caller between others, one that nobody uses, and one whose shape the run tells; in their order. */
+static void test_custom(void **state) {
+    tn_custom_op op = {.struct_size = sizeof op, .name = "add_one", .n_in_min = 1, .infer = custom_infer, .evaluate = custom_evaluate};
+    OK(tn_custom_op_register(context, &op));
+    for (int open = 0; open < 2; open++) {
+        static char body[600];
+        snprintf(body, sizeof body,
+                 " input %%1 \"x\" : f32[3]\n %%2 = neg(%%1)\n %%3 = custom \"add_one\"(%%2) {string tag=\"a\"}\n"
+                 " %%4 = custom \"add_one\"(%%3) {string tag=\"b\"%s}\n %%5 = custom \"add_one\"(%%1) {string tag=\"c\"}\n"
+                 " %%6 = mul(%%4, %%4)\n output \"y\" %%6\n output \"z\" %%3\n", open ? ", int open=1" : "");
+        tn_executable *x = compile(body);
+        tn_tensor *in = VECTOR(0, 3), *out[2] = {NULL};
+        tags[0] = 0;
+        OK(tn_executable_run(x, &in, 1, out, 2));
+        EXPECT(out[0], 4, 1, 0);
+        EXPECT(out[1], 1, 0, -1);
+        if (computes) assert_string_equal(tags, "abc");
+        tn_tensor_release(in), tn_tensor_release(out[0]), tn_tensor_release(out[1]);
+        tn_executable_release(x);
+    }
+    OK(tn_custom_op_unregister(context, "add_one"));
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || tn_context_create(NULL, &context)) return 2;
     device = argv[1];
@@ -353,7 +392,7 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(test_ports),    cmocka_unit_test(test_many),        cmocka_unit_test(test_scalars),
                                        cmocka_unit_test(test_nothing),  cmocka_unit_test(test_rank_32),     cmocka_unit_test(test_symbols),
                                        cmocka_unit_test(test_bad_index), cmocka_unit_test(test_branches),   cmocka_unit_test(test_scan),
-                                       cmocka_unit_test(test_callers)};
+                                       cmocka_unit_test(test_callers), cmocka_unit_test(test_custom)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);
     return failed;

@@ -581,6 +581,49 @@ static void out_of_memory(void **state) {
     }
 }
 
+/* ---- handles ------------------------------------------------------------------------------------------------- */
+
+/* Another object in place of a call, and in attributes; builds with NDEBUG cannot tell. */
+static void wrong_handles(void **state) {
+    tn_graph *g = graph_with("odd", 1);
+    tn_tensor *t = vector(context, 1, 1, 1), *out = t;
+    for (int i = 0; i < 2; i++) {
+        tn_custom_call *none = NULL;
+        if (i) memcpy(&none, &g, sizeof none);
+#ifdef NDEBUG
+        if (i) continue;
+#endif
+        FAILS(tn_custom_call_set_output(none, 0, TN_DTYPE_f32, 0, NULL), INVALID_ARGUMENT, "custom call");
+        FAILS(tn_custom_call_make_output(none, 0, 0, NULL, &out), INVALID_ARGUMENT, "custom call");
+        assert_null(out);
+        assert_null(tn_custom_call_get_context(none));
+        assert_int_equal(tn_custom_call_get_input_count(none) + tn_custom_call_get_output_count(none) + tn_custom_call_get_attr_count(none), 0);
+        assert_int_equal(tn_custom_call_get_input_dtype(none, 0), TN_DTYPE_NONE);
+        assert_int_equal(tn_custom_call_get_input_shape(none, 0, NULL), -1);
+        assert_true(!tn_custom_call_get_input(none, 0) && !tn_custom_call_get_output(none, 0) && !tn_custom_call_get_attr(none, 0));
+        assert_null(tn_custom_call_find_attr(none, "by"));
+        assert_int_equal(tn_custom_call_get_input_value(none, 0).id + tn_custom_call_get_output_value(none, 0).id, 0);
+        FAILS(tn_custom_call_fail(none, TN_ERROR_IO, "still an error"), IO, "still an error");
+    }
+    tn_graph_release(g);
+#ifndef NDEBUG
+    for (int kind = TN_ATTR_TENSOR; kind <= TN_ATTR_GRAPH; kind++) {
+        tn_attr attr = {.name = "a", .kind = (tn_attr_kind)kind};
+        void *wrong = kind == TN_ATTR_TENSOR ? (void *)context : (void *)t;
+        memcpy(&attr.tensor, &wrong, sizeof wrong);
+        memcpy(&attr.graph, &wrong, sizeof wrong);
+        add_odd(0);
+        OK(tn_graph_create(context, "g", &g));
+        tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 0, NULL);
+        assert_int_equal(tn_graph_custom(g, "odd", &x, 1, &attr, 1, 1).id, 0);
+        FAILS(tn_graph_check(g), INVALID_ARGUMENT, kind == TN_ATTR_TENSOR ? "a is a handle of kind context" : "a is a handle of kind tensor");
+        tn_graph_release(g);
+        OK(tn_custom_op_unregister(context, "odd"));
+    }
+#endif
+    tn_tensor_release(t);
+}
+
 /* ---- smaller structs ----------------------------------------------------------------------------------------- */
 
 /* A program built when the struct ended with `evaluate`. */
@@ -603,6 +646,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(re_entry, setup, teardown),         cmocka_unit_test_setup_teardown(circles, setup, teardown),
         cmocka_unit_test_setup_teardown(turns, setup, teardown),            cmocka_unit_test_setup_teardown(no_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(gradients, setup, teardown),        cmocka_unit_test_setup_teardown(older_struct, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_handles, setup, teardown),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 /* What is set depends on the callback. */
 struct tn_custom_call {
+    tn__handle handle;           /* until the callback returns */
     tn_context *context;
     const tn__custom_call *node; /* op and attributes */
     uint32_t n_in, n_out;
@@ -39,10 +40,11 @@ tn_error *tn__infer_custom(tn__infer *c) {
         memcpy(c->out, known, c->n_out * sizeof *known);
         return NULL;
     }
-    tn_custom_call call = {.context = c->g->context, .node = node, .n_in = c->n_in, .n_out = c->n_out, .g = c->g, .in_values = c->in,
-                           .types = c->types, .out_types = c->out};
+    tn_custom_call call = {.handle = {TN__HANDLE_CUSTOM_CALL}, .context = c->g->context, .node = node, .n_in = c->n_in, .n_out = c->n_out,
+                           .g = c->g, .in_values = c->in, .types = c->types, .out_types = c->out};
     c->g->is_inferring = true;
     tn_error *e = op->infer(op->self, &call);
+    tn__handle_deinit(&call.handle);
     c->g->is_inferring = false;
     if (e) return e;
     if (c->g->error) return tn__error_copy(c->g->error); /* the callback built on the graph */
@@ -52,7 +54,7 @@ tn_error *tn__infer_custom(tn__infer *c) {
 }
 
 tn_error *tn_custom_call_set_output(tn_custom_call *call, uint32_t index, tn_dtype dtype, int32_t rank, const int64_t *dims) {
-    if (!call) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_call_set_output: call is NULL");
+    TN__HANDLE(call, CUSTOM_CALL);
     const tn_allocator *a = &call->context->allocator;
     if (!call->out_types) return TN__FAIL(a, INVALID_ARGUMENT, "types are set in infer only");
     if (index >= call->n_out) return TN__FAIL(a, OUT_OF_RANGE, "output %u of %u", index, call->n_out);
@@ -75,9 +77,11 @@ tn_error *tn__custom_evaluate(tn_context *context, const tn__custom_call *node, 
                               const tn__type *types, uint32_t n_out, tn_tensor **out) {
     const tn_allocator *a = &context->allocator;
     const tn_custom_op *op = &node->op->op;
-    tn_custom_call call = {.context = context, .node = node, .n_in = n_in, .n_out = n_out, .in = in, .known = types, .out = out};
+    tn_custom_call call = {.handle = {TN__HANDLE_CUSTOM_CALL}, .context = context, .node = node, .n_in = n_in, .n_out = n_out,
+                           .in = in, .known = types, .out = out};
     TN__TRY(tn__custom_op_enter(context->custom_ops, a, node->op));
     tn_error *e = op->evaluate(op->self, &call);
+    tn__handle_deinit(&call.handle);
     tn__custom_op_leave(context->custom_ops, node->op);
     for (uint32_t k = 0; !e && k < n_out; k++)
         if (!out[k]) e = TN__FAIL(a, INVALID_ARGUMENT, "evaluate did not make output %u, whose shape infer left open", k);
@@ -95,8 +99,9 @@ tn_error *tn__eval_custom(tn__eval *c) {
 }
 
 tn_error *tn_custom_call_make_output(tn_custom_call *call, uint32_t index, int32_t rank, const int64_t *dims, tn_tensor **out_tensor) {
-    if (!call || !out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_call_make_output: NULL argument");
+    if (!out_tensor) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_custom_call_make_output: out_tensor is NULL");
     *out_tensor = NULL;
+    TN__HANDLE(call, CUSTOM_CALL);
     const tn_allocator *a = &call->context->allocator;
     if (!call->out) return TN__FAIL(a, INVALID_ARGUMENT, "outputs are made in evaluate only");
     if (index >= call->n_out) return TN__FAIL(a, OUT_OF_RANGE, "output %u of %u", index, call->n_out);
@@ -125,11 +130,13 @@ static tn_error *check_values(const tn_graph *g, const char *what, const tn_valu
     return NULL;
 }
 
-tn_error *tn_graph_custom_gradient(tn_graph *g, tn_value output, const tn_value *cotangents, uint32_t n_cotangents, tn_value *out_gradients,
+tn_error *tn_graph_custom_gradient(tn_graph *graph, tn_value output, const tn_value *cotangents, uint32_t n_cotangents, tn_value *out_gradients,
                                    uint32_t n_gradients) {
-    if (!g || (n_cotangents && !cotangents) || (n_gradients && !out_gradients))
-        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_custom_gradient: NULL argument");
+    TN__HANDLE(graph, GRAPH);
+    tn_graph *g = graph;
     const tn_allocator *a = &g->context->allocator;
+    if ((n_cotangents && !cotangents) || (n_gradients && !out_gradients))
+        return TN__FAIL(a, INVALID_ARGUMENT, "tn_graph_custom_gradient: NULL argument");
     for (uint32_t i = 0; i < n_gradients; i++) out_gradients[i] = tn__none();
     TN__TRY(tn_graph_check(g));
     const tn__node *n = output.id < g->values.count ? tn__node_of(g, output) : NULL;
@@ -150,9 +157,10 @@ tn_error *tn_graph_custom_gradient(tn_graph *g, tn_value output, const tn_value 
         in[i] = g->operands.data[first_in + i];
         if (in[i].id) types[i] = *tn__type_of(g, in[i]);
     }
-    tn_custom_call call = {.context = g->context, .node = node, .n_in = n_in, .n_out = n_out, .g = g, .in_values = in, .types = types,
-                           .first_out = first_out};
+    tn_custom_call call = {.handle = {TN__HANDLE_CUSTOM_CALL}, .context = g->context, .node = node, .n_in = n_in, .n_out = n_out,
+                           .g = g, .in_values = in, .types = types, .first_out = first_out};
     tn_error *e = op->gradient(op->self, &call, g, cotangents, out_gradients);
+    tn__handle_deinit(&call.handle);
     if (!e) e = tn_graph_check(g);
     if (!e) e = check_values(g, "gradient", out_gradients, n_gradients);
     for (uint32_t i = 0; e && i < n_gradients; i++) out_gradients[i] = tn__none();
@@ -161,52 +169,54 @@ tn_error *tn_graph_custom_gradient(tn_graph *g, tn_value output, const tn_value 
 
 /* ---- what callbacks ask -------------------------------------------------------------------------------------- */
 
-tn_context *tn_custom_call_get_context(const tn_custom_call *call) { return call ? call->context : NULL; }
-uint32_t tn_custom_call_get_input_count(const tn_custom_call *call) { return call ? call->n_in : 0; }
-uint32_t tn_custom_call_get_output_count(const tn_custom_call *call) { return call ? call->n_out : 0; }
+static bool is_call(const tn_custom_call *call) { return TN__IS(call, CUSTOM_CALL); }
+
+tn_context *tn_custom_call_get_context(const tn_custom_call *call) { return is_call(call) ? call->context : NULL; }
+uint32_t tn_custom_call_get_input_count(const tn_custom_call *call) { return is_call(call) ? call->n_in : 0; }
+uint32_t tn_custom_call_get_output_count(const tn_custom_call *call) { return is_call(call) ? call->n_out : 0; }
 
 tn_dtype tn_custom_call_get_input_dtype(const tn_custom_call *call, uint32_t i) {
-    if (!call || i >= call->n_in) return TN_DTYPE_NONE;
+    if (!is_call(call) || i >= call->n_in) return TN_DTYPE_NONE;
     if (call->types) return call->types[i].dtype;
     return call->in[i] ? call->in[i]->dtype : TN_DTYPE_NONE;
 }
 
 int32_t tn_custom_call_get_input_shape(const tn_custom_call *call, uint32_t i, const int64_t **out_dims) {
     if (out_dims) *out_dims = NULL;
-    if (!call || i >= call->n_in || (call->in && !call->in[i])) return -1;
+    if (!is_call(call) || i >= call->n_in || (call->in && !call->in[i])) return -1;
     if (out_dims) *out_dims = call->in ? call->in[i]->dims : call->types[i].dims;
     if (call->in) return call->in[i]->rank;
     return call->types[i].dtype ? call->types[i].rank : -1;
 }
 
 tn_tensor *tn_custom_call_get_input(const tn_custom_call *call, uint32_t i) {
-    if (!call || i >= call->n_in) return NULL;
+    if (!is_call(call) || i >= call->n_in) return NULL;
     return (tn_tensor *)(call->in ? tn__tensor_settle(call->in[i]) : tn__constant_of(call->g, call->in_values[i]));
 }
 
-tn_tensor *tn_custom_call_get_output(const tn_custom_call *call, uint32_t k) { return call && call->out && k < call->n_out ? call->out[k] : NULL; }
+tn_tensor *tn_custom_call_get_output(const tn_custom_call *call, uint32_t k) { return is_call(call) && call->out && k < call->n_out ? call->out[k] : NULL; }
 
-uint32_t tn_custom_call_get_attr_count(const tn_custom_call *call) { return call ? call->node->n_attrs : 0; }
+uint32_t tn_custom_call_get_attr_count(const tn_custom_call *call) { return is_call(call) ? call->node->n_attrs : 0; }
 
 const tn_attr *tn_custom_call_get_attr(const tn_custom_call *call, uint32_t i) {
-    return call && i < call->node->n_attrs ? &call->node->attrs[i] : NULL;
+    return is_call(call) && i < call->node->n_attrs ? &call->node->attrs[i] : NULL;
 }
 
 const tn_attr *tn_custom_call_find_attr(const tn_custom_call *call, const char *name) {
-    for (uint32_t i = 0; call && name && i < call->node->n_attrs; i++)
+    for (uint32_t i = 0; is_call(call) && name && i < call->node->n_attrs; i++)
         if (!strcmp(call->node->attrs[i].name, name)) return &call->node->attrs[i];
     return NULL;
 }
 
 tn_value tn_custom_call_get_input_value(const tn_custom_call *call, uint32_t i) {
-    return call && call->first_out.id && i < call->n_in ? call->in_values[i] : tn__none();
+    return is_call(call) && call->first_out.id && i < call->n_in ? call->in_values[i] : tn__none();
 }
 
 tn_value tn_custom_call_get_output_value(const tn_custom_call *call, uint32_t k) {
-    return call && call->first_out.id && k < call->n_out ? tn_value_output(call->first_out, k) : tn__none();
+    return is_call(call) && call->first_out.id && k < call->n_out ? tn_value_output(call->first_out, k) : tn__none();
 }
 
 tn_error *tn_custom_call_fail(const tn_custom_call *call, tn_error_code code, const char *message) {
     if (!strcmp(tn_error_code_name(code), "UNKNOWN") || code == TN_OK) code = TN_ERROR_INVALID_ARGUMENT;
-    return tn__error_make(call ? &call->context->allocator : NULL, code, __FILE__, __LINE__, "%s", message ? message : "no message");
+    return tn__error_make(is_call(call) ? &call->context->allocator : NULL, code, __FILE__, __LINE__, "%s", message ? message : "no message");
 }
