@@ -66,6 +66,19 @@ TN_API tn_value tn_graph_op(tn_graph *graph, const char *op, const tn_value *inp
 TN_API tn_value tn_value_output(tn_value first, uint32_t k);
 /* Names a value; the name shows in errors, profiles and pictures. */
 TN_API void tn_graph_set_name(tn_graph *graph, tn_value value, const char *name);
+/* Provenance: texts of the framework, such as "model.py:12" or its own op's name, on the node that makes `value`. They are any bytes, copied;
+ * of more than 1024 bytes the beginning and a note. They come back in errors, profiles, pictures and traces, in the order in which they
+ * were given: a node that a pass makes has the sources of those it stands for (64 are listed, more are counted), and a kernel lists those
+ * of all its nodes. A graph input and {0} have no node: nothing happens.
+ * set replaces what was there (NULL or "": by none), add appends what is not there yet. */
+TN_API void tn_graph_set_source(tn_graph *graph, tn_value value, const char *source);
+TN_API void tn_graph_add_source(tn_graph *graph, tn_value value, const char *source);
+/* The source of all nodes made from now on, constants too, until another is set; NULL or "" ends it. For bridges, which set it once for
+ * each node of theirs. */
+TN_API void tn_graph_set_current_source(tn_graph *graph, const char *source);
+TN_API uint32_t tn_graph_get_source_count(const tn_graph *graph, tn_value value);
+/* Borrowed, lives as long as the graph; NULL out of range. */
+TN_API const char *tn_graph_get_source(const tn_graph *graph, tn_value value, uint32_t index);
 /* Appends a graph output. */
 TN_API void tn_graph_output(tn_graph *graph, const char *name, tn_value value);
 /* The first error of the building calls, or NULL. The caller owns the returned copy. */

@@ -1,4 +1,4 @@
-#include "base/error.h"
+#include "base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +20,16 @@ static struct {
 
 tn_error *tn__error_oom(void) { return &oom_error.error; }
 
-static tn_error *error_from(const tn_allocator *a, tn_error_code code, const char *file, int line, const char *prefix,
+/* The formatted text, then `tail`. */
+static tn_error *error_from(const tn_allocator *a, tn_error_code code, const char *file, int line, const char *tail,
                             const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, again);
     va_end(again);
     if (length < 0) length = 0;
-    size_t prefix_length = prefix ? strlen(prefix) : 0;
-    size_t bytes = sizeof(tn_error) + prefix_length + (size_t)length + 1;
+    size_t tail_length = tail ? strlen(tail) : 0;
+    size_t bytes = sizeof(tn_error) + tail_length + (size_t)length + 1;
     tn_error *e = a ? a->allocate(a->self, bytes, _Alignof(max_align_t)) : malloc(bytes);
     if (!e) return tn__error_oom();
     e->code = code;
@@ -38,7 +39,7 @@ static tn_error *error_from(const tn_allocator *a, tn_error_code code, const cha
     if (a) e->allocator = *a;
     else memset(&e->allocator, 0, sizeof e->allocator);
     vsnprintf(e->message, (size_t)length + 1, format, args);
-    if (prefix_length) memcpy(e->message + length, prefix, prefix_length + 1);
+    if (tail_length) memcpy(e->message + length, tail, tail_length + 1);
     return e;
 }
 
@@ -74,6 +75,35 @@ tn_error *tn__error_prefix(tn_error *e, const char *format, ...) {
     tn_error_destroy(e);
     return longer;
 }
+
+static tn_error *with_tail(const tn_error *e, const char *tail, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    tn_error *longer = error_from(e->allocator.allocate ? &e->allocator : NULL, e->code, e->file, e->line, tail, format, args);
+    va_end(args);
+    return longer;
+}
+
+tn_error *tn__error_suffix(tn_error *e, const char *format, ...) {
+    if (!e || e == tn__error_oom()) return e;
+    const tn_allocator a = *tn__error_allocator(e);
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    size_t bytes = length < 0 ? 1 : (size_t)length + 1;
+    char *tail = tn__alloc(&a, bytes);
+    if (tail) vsnprintf(tail, bytes, format, args);
+    va_end(args);
+    tn_error *longer = tail ? with_tail(e, tail, "%s", e->message) : tn__error_oom();
+    tn__free(&a, tail, bytes);
+    if (longer == tn__error_oom()) return e;
+    tn_error_destroy(e);
+    return longer;
+}
+
+const tn_allocator *tn__error_allocator(const tn_error *e) { return e->allocator.allocate ? &e->allocator : &tn__allocator_malloc; }
 
 tn_error *tn__error_copy(const tn_error *e) {
     if (!e) return NULL;

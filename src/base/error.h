@@ -11,6 +11,10 @@ tn_error *tn__error_make(const tn_allocator *a, tn_error_code code, const char *
 tn_error *tn__error_oom(void);
 /* Replaces the text by "<prefix>: <text>"; consumes and returns `e` (NULL stays NULL). */
 tn_error *tn__error_prefix(tn_error *e, const char *format, ...) TN_PRINTF(2, 3);
+/* Puts the text behind the message; consumes and returns `e` (NULL stays NULL). */
+tn_error *tn__error_suffix(tn_error *e, const char *format, ...) TN_PRINTF(2, 3);
+/* What e's memory came from; borrowed from e. */
+const tn_allocator *tn__error_allocator(const tn_error *e);
 /* A copy that the receiver owns. */
 tn_error *tn__error_copy(const tn_error *e);
 

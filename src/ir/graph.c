@@ -51,6 +51,7 @@ void tn_graph_release(tn_graph *g) {
     TN__VEC_FREE(a, &g->inputs);
     TN__VEC_FREE(a, &g->outputs);
     tn_error_destroy(g->error);
+    tn__sources_release(g->sources);
     tn__arena_deinit(&g->arena);
     tn__handle_deinit(&g->handle);
     tn__free(a, g, sizeof *g);
@@ -304,7 +305,7 @@ static tn_error *add_node(tn_graph *g, tn__op op, const tn_value *in, uint32_t n
     *out = (tn_value){(uint32_t)g->values.count};
     for (uint32_t k = 0; k < n_out; k++)
         if (!new_value(g, types[k], node, k, k ? NULL : copy).id) return tn__error_oom();
-    g->nodes.data[g->nodes.count++] = (tn__node){op, n_in, n_out, first_in, out->id, own, copy};
+    g->nodes.data[g->nodes.count++] = (tn__node){op, n_in, n_out, first_in, out->id, g->source, own, copy};
     g->has_effects |= tn__node_has_effects(op, own);
     return NULL;
 }
@@ -318,7 +319,7 @@ tn_value tn__graph_add(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in
     if (e) e = tn__error_prefix(e, name ? "node '%s' (%s)" : "%.0s%s", name ? name : "", text);
     else if ((e = add_node(g, op, in, n_in, attrs, n_out, name, &out))) e = describe(g, e, text, name, in, n_in);
     if (e) {
-        tn__graph_fail(g, e);
+        tn__graph_fail(g, tn__error_from(e, tn__graph_sources(g, g->source)));
         return tn__none();
     }
     return out;
@@ -349,7 +350,7 @@ tn_value tn_graph_op(tn_graph *g, const char *op_name, const tn_value *inputs, u
         tn_error *e = !op ? TN__FAIL(a, NOT_FOUND, "there is no op '%s'", op_name ? op_name : "(null)")
                       : !inputs && n_inputs ? TN__FAIL(a, INVALID_ARGUMENT, "%s: inputs is NULL, n_inputs is %u", op_name, n_inputs)
                                             : tn__error_prefix(set_attrs(g, op, own, attrs, n_attrs, &n_set), "%s", op_name);
-        if (e) tn__graph_fail(g, e);
+        if (e) tn__graph_fail(g, tn__error_from(e, tn__graph_sources(g, g->source)));
         else out = tn__graph_add(g, op, inputs, n_inputs, own, n_outputs, NULL);
     }
     for (uint32_t i = n_set; attrs && i < n_attrs; i++) /* what was not taken over goes, as graphs are always taken */
@@ -362,7 +363,10 @@ tn_value tn__graph_copy_node(tn_graph *to, const tn_graph *from, const tn__node 
     if (n->n_in > 16 && !(in = TN__ARENA_ARRAY(&to->arena, tn_value, n->n_in)))
         return tn__graph_fail(to, tn__error_oom()), tn__none();
     for (uint32_t i = 0; i < n->n_in; i++) in[i] = map[from->operands.data[n->first_in + i].id];
+    uint32_t current = to->source;
+    if (n->source) to->source = tn__graph_source_of(to, from, n->source);
     tn_value out = tn__graph_add(to, n->op, in, n->n_in, n->attrs, n->n_out, n->name);
+    to->source = current;
     for (uint32_t k = 0; out.id && k < n->n_out; k++) {
         const char *name = from->values.data[n->first_out + k].name;
         if (name && !to->values.data[out.id + k].name) tn_graph_set_name(to, tn_value_output(out, k), name);

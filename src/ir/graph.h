@@ -9,6 +9,7 @@
 #ifndef TN_IR_GRAPH_H
 #define TN_IR_GRAPH_H
 #include "ir/op_table.h"
+#include "ir/sources.h"
 
 typedef struct tn__type {
     tn_dtype dtype;
@@ -29,6 +30,7 @@ typedef struct tn__node {
     uint32_t n_in, n_out;
     uint32_t first_in;  /* into operands */
     uint32_t first_out; /* value id */
+    uint32_t source;    /* set in the graph's `sources`; 0: none */
     const void *attrs;  /* tn__attrs_<row>, arena */
     const char *name;   /* arena; framework's or file's name of the node; may be NULL */
 } tn__node;
@@ -67,6 +69,8 @@ struct tn_graph {
     TN__VEC(const char *) symbols; /* dimension TN_DIM_UNKNOWN - 1 - i */
     TN__VEC(tn__port) inputs;
     TN__VEC(tn__port) outputs;
+    tn__sources *sources; /* shared with the graphs that this one was copied from and to; NULL: no node has any */
+    uint32_t source;      /* set that new nodes get */
     tn_error *error; /* first error, or NULL */
     bool fold; /* fold nodes as they are born */
     bool keep_quantised; /* but not dequantisations: pass quant wants to see them */
@@ -87,8 +91,18 @@ void tn__graph_swap(tn_graph *a, tn_graph *b);
  * tn__attrs_copy). `attrs` NULL = defaults. Returns the first output, {0} after an error. */
 tn_value tn__graph_add(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in, const void *attrs, uint32_t n_out,
                        const char *name);
-/* A node of `from` again in `to`, operands mapped through map (indexed by old value id). The result's first output. */
+/* A node of `from` again in `to`, operands mapped through map (indexed by old value id), with its sources (to->source where it has none).
+ * The result's first output. */
 tn_value tn__graph_copy_node(tn_graph *to, const tn_graph *from, const tn__node *n, const tn_value *map);
+/* The set `set` of `from` as one of `to`, which shares the table of `from` from then on if it has none. */
+uint32_t tn__graph_source_of(tn_graph *to, const tn_graph *from, uint32_t set);
+/* The set of one text (0: NULL or ""), of two, and one that says it hides some; 0 after an error, which the graph keeps. */
+uint32_t tn__graph_source_text(tn_graph *g, const char *text);
+uint32_t tn__graph_source_merge(tn_graph *g, uint32_t a, uint32_t b);
+uint32_t tn__graph_source_hide(tn_graph *g, uint32_t set, uint32_t hidden);
+static inline const tn__source_set *tn__graph_sources(const tn_graph *g, uint32_t set) { return tn__sources_get(g->sources, set); }
+/* An error of node n: "node 'name' (op): ... [from model.py:12]". Consumes and returns e. */
+tn_error *tn__node_error(const tn_graph *g, const tn__node *n, tn_error *e);
 /* Attribute struct with the row's defaults, in g's arena; NULL when out of memory. */
 void *tn__attrs_new(tn_graph *g, tn__op op);
 /* Deep copy of an attribute struct into g's arena: tensors and sub-graphs are retained by g. */

@@ -361,6 +361,24 @@ static tn_error *parse_node_name(parser *p, const char **out) {
     return NULL;
 }
 
+/* @ "a", "b" +2 */
+static tn_error *parse_sources(parser *p, tn_graph *g, uint32_t *out) {
+    *out = 0;
+    if (!tn__lexer_accept_inline(&p->l, '@')) return NULL;
+    const char *where = here(p), *text;
+    do {
+        TN__TRY(tn__lexer_string(&p->l, "a source", &text));
+        *out = tn__graph_source_merge(g, *out, tn__graph_source_text(g, text));
+    } while (tn__lexer_accept_inline(&p->l, ','));
+    if (tn__lexer_accept_inline(&p->l, '+')) {
+        int64_t hidden;
+        TN__TRY(tn__lexer_int(&p->l, "a number of further sources", &hidden));
+        if (hidden < 0 || hidden > UINT32_MAX) return FAIL(p, where, "a number of further sources must be from 0 to %u", UINT32_MAX);
+        *out = tn__graph_source_hide(g, *out, (uint32_t)hidden);
+    }
+    return check_graph(p, g, where);
+}
+
 static tn_error *parse_operands(parser *p, const id_map *map, value_list *in) {
     if (!tn__lexer_accept_inline(&p->l, '(') || tn__lexer_accept(&p->l, ')')) return NULL;
     do {
@@ -410,8 +428,10 @@ static tn_error *parse_node_into(parser *p, tn_graph *g, id_map *map, uint32_t d
         if (k) TN__TRY(tn__lexer_expect(&p->l, ',', "between the results' types"));
         TN__TRY(parse_type(p, g, &types[k]));
     }
+    TN__TRY(parse_sources(p, g, &g->source));
     TN__TRY(parse_node_name(p, &name));
     tn_value first = tn__graph_add(g, op, in->data, (uint32_t)in->count, attrs, (uint32_t)out->count, name);
+    g->source = 0;
     TN__TRY(check_graph(p, g, where));
     for (uint32_t k = 0; k < out->count; k++) {
         tn_value v = tn_value_output(first, k);

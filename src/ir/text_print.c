@@ -4,13 +4,14 @@
  *     input %1 "x" : f32[1,3,N]
  *     %2 = constant {value=f32[2] (1, 2.5)} : f32[2]
  *     %3 = conv(%1, %2, _) {strides=[1,1], auto_pad="SAME_UPPER"} : f32[1,8,N,4]  # node/name
- *     %4 "its name", %5 = top_k(%3, %2) : f32[?], i64[*]
+ *     %4 "its name", %5 = top_k(%3, %2) : f32[?], i64[*] @ "model.py:12", "model.py:14"  # node/name
  *     %6 = custom "my::op"(%4) {int axis=1, floats scales=[0.5]} : f32[?]
  *     output "y" %3
  *   }
  *
- * `_` is an absent operand, `?` an unknown dimension, `[*]` an unknown rank. Constants of more than 64 elements, and those that decimal
- * digits would not give back bit by bit (NaN payloads), print as base64 of their bytes in memory order. */
+ * `_` is an absent operand, `?` an unknown dimension, `[*]` an unknown rank. Behind `@` are the node's sources (`+2` at the end: at least
+ * two more). Constants of more than 64 elements, and those that decimal digits would not give back bit by bit (NaN payloads), print as
+ * base64 of their bytes in memory order. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +230,14 @@ static void put_indent(printer *p, uint32_t depth) {
     for (uint32_t i = 0; i < depth; i++) tn__text_add(&p->text, "  ");
 }
 
+static void put_sources(printer *p, const tn__source_set *s) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        tn__text_add(&p->text, i ? ", " : " @ ");
+        put_quoted(p, s->texts[i]);
+    }
+    if (s->hidden) tn__text_addf(&p->text, " +%" PRIu32, s->hidden);
+}
+
 static tn_error *put_node(printer *p, const tn_graph *g, const tn__node *n, uint32_t depth) {
     const tn__op_info *info = &tn__op_infos[n->op];
     for (uint32_t k = 0; k < n->n_out; k++) {
@@ -265,6 +274,7 @@ static tn_error *put_node(printer *p, const tn_graph *g, const tn__node *n, uint
         tn__text_add(&p->text, k ? ", " : " : ");
         put_type(p, g, &g->values.data[n->first_out + k].type);
     }
+    put_sources(p, tn__graph_sources(g, n->source));
     if (n->name) {
         tn__text_add(&p->text, "  # ");
         put_word(p, n->name, true);

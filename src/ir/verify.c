@@ -15,8 +15,9 @@ typedef struct verifier {
 static tn_error *name_node(const verifier *v, uint32_t i, tn_error *e) {
     const tn__node *n = &v->g->nodes.data[i];
     const char *op = n->op > 0 && n->op < TN_OP_COUNT && tn__op_infos[n->op].name ? tn__op_infos[n->op].name : "?";
-    return n->name ? tn__error_prefix(e, "graph '%s': node %u '%s' (%s)", v->g->name, i, n->name, op)
-                   : tn__error_prefix(e, "graph '%s': node %u (%s)", v->g->name, i, op);
+    e = n->name ? tn__error_prefix(e, "graph '%s': node %u '%s' (%s)", v->g->name, i, n->name, op)
+                : tn__error_prefix(e, "graph '%s': node %u (%s)", v->g->name, i, op);
+    return tn__error_from(e, tn__graph_sources(v->g, n->source));
 }
 
 static tn_error *check_type(const verifier *v, const char *what, uint32_t k, const tn__type *t) {

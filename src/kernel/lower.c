@@ -175,6 +175,7 @@ tn__kernel *tn__lower_kernel(tn__lower *l, const char *stem, uint32_t node) {
 }
 
 tn_error *tn__lower_step(tn__lower *l, tn__step s, const uint32_t *slots) {
+    s.source = l->source;
     s.slots = tn__arena_copy(&l->p->arena, slots, (s.n_slots ? s.n_slots : 1) * sizeof *slots);
     return s.slots && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
@@ -190,7 +191,7 @@ tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, u
     if (!TN__PUSH(l->a, &l->p->kernels, k)) return tn__free(l->a, k, sizeof *k), tn__error_oom();
     tn__stage stage = {.kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
     stage.slots = tn__arena_copy(&l->p->arena, slots, (stage.n_slots ? stage.n_slots : 1) * sizeof *slots);
-    tn__step s = {.kind = TN__STEP_KERNEL, .n_stages = 1};
+    tn__step s = {.kind = TN__STEP_KERNEL, .source = l->source, .n_stages = 1};
     s.stages = tn__arena_copy(&l->p->arena, &stage, sizeof stage);
     return stage.slots && s.stages && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
@@ -283,10 +284,6 @@ static tn_error *make_groups(tn__lower *l) {
 
 /* ---- the walk ------------------------------------------------------------------------------------------------ */
 
-static bool is_alias(tn__op op) {
-    return op == TN_OP_reshape || op == TN_OP_flatten || op == TN_OP_squeeze || op == TN_OP_unsqueeze;
-}
-
 static tn_error *lower_anchor(tn__lower *l, uint32_t root, const tn__node *n) {
     if (n->op == TN_OP_conv) return tn__lower_conv(l, root, n);
     if (n->op == TN_OP_matmul || n->op == TN_OP_gemm) return tn__lower_matmul(l, root, n);
@@ -302,7 +299,7 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
     double value;
     if (n->n_out == 1 && tn__lower_splat(l->g, tn__out(n, 0), &value)) return NULL; /* its users know */
     if (l->anchor[at] != TN__NO_NODE) return lower_anchor(l, at, &l->g->nodes.data[l->anchor[at]]);
-    if (is_alias(n->op)) {
+    if (tn__lower_is_alias(n->op)) {
         uint32_t slot;
         TN__TRY(tn__lower_get(l, tn__in(l->g, n, 0), 0, 0, &slot));
         l->values[n->first_out].plain = slot;
@@ -320,7 +317,8 @@ static tn_error *lower_node(tn__lower *l, uint32_t at) {
 
 static tn_error *lower_outputs(tn__lower *l) {
     for (uint32_t i = 0; i < l->g->outputs.count; i++) {
-        uint32_t slot;
+        uint32_t slot, node = l->g->values.data[l->g->outputs.data[i].value.id].node;
+        l->source = l->sources && node != TN__NO_NODE ? l->sources[node] : 0;
         TN__TRY(tn__lower_get(l, l->g->outputs.data[i].value, 0, 0, &slot));
         tn__slot *s = &l->p->slots.data[slot];
         if (s->kind == TN__SLOT_ARENA) {
@@ -351,9 +349,11 @@ static tn_error *lower_graph(tn__lower *l, tn__arena *scratch) {
     TN__TRY(tn__lower_layouts(l));
     TN__TRY(make_groups(l));
     TN__TRY(tn__lower_views(l, scratch));
+    TN__TRY(tn__lower_sources(l, scratch));
     for (uint32_t i = 0; i < g->nodes.count; i++) {
         TN__TRY(tn__context_poll(l->c));
-        TN__TRY(tn__error_prefix(lower_node(l, i), "lowering node %u (%s)", i, tn__op_infos[g->nodes.data[i].op].name));
+        l->source = l->sources ? l->sources[i] : 0;
+        TN__TRY(tn__error_prefix(tn__node_error(g, &g->nodes.data[i], lower_node(l, i)), "lowering node %u", i));
     }
     TN__TRY(lower_outputs(l));
     return tn__lower_schedule(l);

@@ -27,6 +27,8 @@ typedef struct tn__lower {
     tn__lower_value *values; /* by value id */
     tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */
+    uint32_t *sources;       /* by node: set of the launches that compute it, in the graph's table; NULL: there are none */
+    uint32_t source;         /* of the steps made now */
     uint32_t *anchor;        /* by root node: the node that is not elementwise (conv, matmul, reduce, pool), or TN__NO_NODE */
 } tn__lower;
 
@@ -111,6 +113,10 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n);
 int32_t tn__build_saturate(tn__build *b, int32_t x, int32_t zero, tn_dtype dtype);
 /* transpose, slice or expand as a map from the result's axes to elements of operand 0; false: another op, or a slice by run-time numbers. */
 bool tn__lower_move_map(const tn_graph *g, const tn__node *n, tn__kmap *out);
+/* reshape and the like: another name for the same memory. */
+bool tn__lower_is_alias(tn__op op);
+/* Fills l->sources. After the views. */
+tn_error *tn__lower_sources(tn__lower *l, tn__arena *arena);
 /* Finds the moved values that need no copy (views). After the groups. */
 tn_error *tn__lower_views(tn__lower *l, tn__arena *arena);
 /* transpose, slice, expand, pad (constant), concat, split piece: affine copies. *out_done false: not for kernels. */

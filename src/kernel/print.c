@@ -128,6 +128,14 @@ static void put_loop(tn__text *t, const tn__kprogram *p, const tn__loop *l) {
     }
 }
 
+static void put_sources(tn__text *t, const tn__kprogram *p, const tn__step *s) {
+    const tn__source_set *set = tn__graph_sources(p->graph, s->source);
+    if (!set->n) return;
+    tn__text_add(t, "    from ");
+    tn__source_list(t, set, 0);
+    tn__text_add(t, "\n");
+}
+
 static void put_slot(tn__text *t, const tn__kprogram *p, uint32_t slot) {
     static const char *const kinds[] = {"arena", "input", "output", "constant", "scratch", "part"};
     const tn__slot *s = &p->slots.data[slot];
@@ -151,6 +159,7 @@ tn_error *tn__kprogram_print(const tn__kprogram *p, char **out_text) {
         const tn__step *s = &p->steps.data[i];
         if (s->kind == TN__STEP_KERNEL) {
             tn__text_addf(&t, "launch %zu: %" PRId64 " steps, %" PRId64 " a chunk\n", i, s->outer, s->grain < s->outer ? s->grain : s->outer);
+            put_sources(&t, p, s);
             for (uint32_t k = 0; k < s->n_stages; k++) put_stage(&t, p, &s->stages[k]);
             continue;
         }
@@ -164,6 +173,7 @@ tn_error *tn__kprogram_print(const tn__kprogram *p, char **out_text) {
             else tn__text_addf(&t, " %%%u", (unsigned)s->slots[k]);
         }
         tn__text_add(&t, "\n");
+        put_sources(&t, p, s);
         if (s->kind == TN__STEP_LOOP) put_loop(&t, p, s->loop);
     }
     *out_text = tn__text_take(&t);

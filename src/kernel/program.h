@@ -77,6 +77,7 @@ typedef struct tn__scratch {
 /* A KERNEL step is a launch: for every o in [0, outer), in parallel, each stage runs its grid steps [o * inner, (o + 1) * inner). */
 typedef struct tn__step {
     tn__step_kind kind;
+    uint32_t source;     /* set in the graph's table: of all nodes that it computes */
     uint32_t node;       /* CALL, CHECK, LOOP: node of the program's graph */
     uint32_t n_slots;    /* not KERNEL */
     uint32_t *slots;     /* arena. CALL: inputs (UINT32_MAX absent), outputs; COPY: src, dst; CHECK: the value;

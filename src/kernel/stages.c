@@ -366,6 +366,10 @@ tn_error *tn__stages_take(tn__lower *l, const tn__step *steps, size_t n, const u
     if (g.n < 2) return NULL;
     int64_t block = choose_block(&g), work = 0, outer = g.rows.lead * tn__ceil_div(g.rows.m, block);
     *out = (tn__step){.kind = TN__STEP_KERNEL, .n_stages = (uint32_t)g.n, .outer = outer};
+    for (int32_t i = 0; i < g.n; i++) {
+        out->source = tn__sources_merge(l->g->sources, out->source, steps[i].source);
+        if (steps[i].source && !out->source) return tn__error_oom();
+    }
     TN__TRY(make_scratch(l, &g, block, uses, out));
     for (int32_t i = 0; i < g.n; i++) {
         tn__kernel *k = kernel_of(l, &g.stages[i]);

@@ -45,6 +45,12 @@ static tn_value make(algebra *c, tn__op op, tn_value a, tn_value b) {
     return tn__graph_add(c->r.to, op, in, b.id ? 2 : 1, NULL, 1, c->n->name);
 }
 
+/* Operand 0 of x (made_by), for a node that stands for x as well. */
+static tn_value through(const algebra *c, const tn__node *x) {
+    tn__rewriter_also(&c->r, x);
+    return tn__in(c->r.to, x, 0);
+}
+
 /* ---- rules: each gives the value that takes the node's place, or {0} ------------------------------------------ */
 
 static tn_value rule_add(algebra *c) {
@@ -52,15 +58,15 @@ static tn_value rule_add(algebra *c) {
     bool floats = tn__dtype_is_float(c->out->dtype);
     if (all_are(c, c->b, floats ? -0.0 : 0.0)) return same(c, c->a); /* x + -0 ==> x; of integers x + 0 ==> x */
     if (all_are(c, c->a, floats ? -0.0 : 0.0)) return same(c, c->b);
-    if ((x = made_by(c, c->b, TN_OP_neg))) return make(c, TN_OP_sub, c->a, tn__in(c->r.to, x, 0)); /* a + -b ==> a - b */
-    if ((x = made_by(c, c->a, TN_OP_neg))) return make(c, TN_OP_sub, c->b, tn__in(c->r.to, x, 0)); /* -a + b ==> b - a */
+    if ((x = made_by(c, c->b, TN_OP_neg))) return make(c, TN_OP_sub, c->a, through(c, x)); /* a + -b ==> a - b */
+    if ((x = made_by(c, c->a, TN_OP_neg))) return make(c, TN_OP_sub, c->b, through(c, x)); /* -a + b ==> b - a */
     return tn__none();
 }
 
 static tn_value rule_sub(algebra *c) {
     const tn__node *x;
     if (all_are(c, c->b, 0.0)) return same(c, c->a);                                               /* x - 0 ==> x */
-    if ((x = made_by(c, c->b, TN_OP_neg))) return make(c, TN_OP_add, c->a, tn__in(c->r.to, x, 0)); /* a - -b ==> a + b */
+    if ((x = made_by(c, c->b, TN_OP_neg))) return make(c, TN_OP_add, c->a, through(c, x)); /* a - -b ==> a + b */
     return tn__none();
 }
 
@@ -68,7 +74,7 @@ static tn_value rule_mul(algebra *c) {
     const tn__node *x = made_by(c, c->a, TN_OP_neg), *y = made_by(c, c->b, TN_OP_neg);
     if (all_are(c, c->b, 1)) return same(c, c->a); /* x * 1 ==> x */
     if (all_are(c, c->a, 1)) return same(c, c->b);
-    if (x && y) return make(c, TN_OP_mul, tn__in(c->r.to, x, 0), tn__in(c->r.to, y, 0)); /* -a * -b ==> a * b */
+    if (x && y) return make(c, TN_OP_mul, through(c, x), through(c, y)); /* -a * -b ==> a * b */
     return tn__none();
 }
 
@@ -102,7 +108,7 @@ static tn_value rule_div(algebra *c) {
 static tn_value rule_unary(algebra *c) {
     const tn__node *x = made_by(c, c->a, c->n->op), *negated = made_by(c, c->a, TN_OP_neg);
     if (x) return c->n->op == TN_OP_neg || c->n->op == TN_OP_not || c->n->op == TN_OP_bitwise_not ? tn__in(c->r.to, x, 0) : c->a;
-    return negated && c->n->op == TN_OP_abs ? make(c, TN_OP_abs, tn__in(c->r.to, negated, 0), tn__none()) : tn__none();
+    return negated && c->n->op == TN_OP_abs ? make(c, TN_OP_abs, through(c, negated), tn__none()) : tn__none();
 }
 
 /* f(x, x) ==> x */
@@ -145,6 +151,7 @@ static tn_value rule_cast(algebra *c) {
     if (tn__dtype_is_int(to) && tn__dtype_is_float(by) && !tn__dtype_is_float(from)) return tn__none();
     if (to != TN_DTYPE_bool && !tn__dtype_is_int(to) && to != TN_DTYPE_f64 && to != TN_DTYPE_f32 && to != TN_DTYPE_f16 && to != TN_DTYPE_bf16)
         return tn__none(); /* narrow floats have modes */
+    tn__rewriter_also(&c->r, before);
     return tn__graph_add(c->r.to, TN_OP_cast, &x, 1, c->n->attrs, 1, c->n->name);
 }
 
@@ -159,7 +166,7 @@ static tn_value rule_broadcast(algebra *c) {
         if (!in[k].id) return tn__none();
         const tn__node *e = made_by(c, in[k], TN_OP_expand);
         const tn__type *t = tn__type_of(c->r.to, in[k]);
-        if (e) in[k] = tn__in(c->r.to, e, 0), any = true;
+        if (e) in[k] = through(c, e), any = true;
         else whole |= t->rank == c->out->rank && !(t->rank && memcmp(t->dims, c->out->dims, (size_t)t->rank * sizeof *t->dims));
     }
     return any && whole ? tn__graph_add(c->r.to, c->n->op, in, c->n->n_in, c->n->attrs, 1, c->n->name) : tn__none();
@@ -187,6 +194,7 @@ tn_error *tn_pass_algebra(tn_graph *g) {
     TN__TRY(tn__rewriter_begin(g, &c.r));
     for (size_t i = 0; i < g->nodes.count && !c.r.to->error; i++) {
         c.n = &g->nodes.data[i];
+        tn__rewriter_from(&c.r, c.n);
         c.out = &g->values.data[c.n->first_out].type;
         c.a = tn__rewriter_in(&c.r, c.n, 0), c.b = tn__rewriter_in(&c.r, c.n, 1);
         tn_value v = c.n->n_in ? apply(&c) : tn__none();

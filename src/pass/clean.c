@@ -49,6 +49,7 @@ tn_error *tn_pass_clean(tn_graph *g) {
     r.to->fold = true; /* what earlier passes left of constants */
     for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
+        tn__rewriter_from(&r, n);
         if (n->n_in && n->n_out == 1 && changes_nothing(g, n)) {
             tn__rewriter_replace(&r, n, tn__rewriter_in(&r, n, 0));
             continue;
@@ -56,6 +57,7 @@ tn_error *tn_pass_clean(tn_graph *g) {
         const tn__node *before = is_reshape(n->op) ? tn__node_of(r.to, tn__rewriter_in(&r, n, 0)) : NULL;
         if (before && is_reshape(before->op)) { /* reshape(reshape(x)) ==> reshape(x) to the last shape */
             const tn__type *t = &g->values.data[n->first_out].type;
+            tn__rewriter_also(&r, before);
             int64_t rank = t->rank;
             tn_tensor *shape;
             tn_error *e = tn_tensor_create(g->context, TN_DTYPE_i64, 1, &rank, &shape);

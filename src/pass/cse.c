@@ -1,4 +1,5 @@
-/* Nodes without effects that have equal op, attributes and operands are merged. Values keep the first node's bits, so nothing changes.
+/* Nodes without effects that have equal op, attributes and operands are merged. Values keep the first node's bits, so nothing changes; it
+ * gets the sources of all, but of constants only keeps its own.
  * requires: typed, static shapes   keeps: inputs, outputs, names   breaks: node numbers */
 #include "pass/pass.h"
 
@@ -45,6 +46,7 @@ tn_error *tn_pass_cse(tn_graph *g) {
             const tn__node *old = &r.to->nodes.data[table[at] - 1];
             if (!equal(r.to, old, fresh)) continue;
             for (uint32_t k = 0; k < n->n_out; k++) r.map[n->first_out + k] = tn__out(old, k); /* the copy stays behind, dead */
+            if (!t) r.to->nodes.data[table[at] - 1].source = tn__graph_source_merge(r.to, old->source, n->source);
             break;
         }
     }

@@ -106,6 +106,7 @@ tn_error *tn_pass_expand(tn_graph *g) {
     r.to->fold = true; /* what an expansion computes from constants */
     for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
+        tn__rewriter_from(&r, n);
         if (!expand(&r, n)) tn__rewriter_copy(&r, n);
     }
     r.to->fold = false;

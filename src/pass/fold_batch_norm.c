@@ -74,6 +74,8 @@ static tn_error *fold(tn__rewriter *r, const tn__node *p, const tn__node *n) {
     double *s = TN__ARENA_ARRAY(&to->arena, double, (size_t)channels), epsilon = ((const tn__attrs_batch_norm *)n->attrs)->epsilon;
     tn_tensor *weights, *bias;
     if (!s) return tn__error_oom();
+    tn__rewriter_from(r, p);
+    tn__rewriter_also(r, n);
     for (uint32_t k = 1; k < 5; k++) bn[k] = constant_in(g, n, k);
     TN__TRY(tn_tensor_create(to->context, TN_DTYPE_f32, 1, &channels, &bias));
     tn_error *e = tn_tensor_create(to->context, TN_DTYPE_f32, w->rank, w->dims, &weights);

@@ -84,6 +84,8 @@ static bool merged(const tn_graph *g, const tn__node *n, const tn__node *pad, tn
 static void build(tn__rewriter *r, const tn__node *n, const tn__node *pad, const tn__window *w) {
     enum { MOST_OPERANDS = 9 }; /* of qlinear_conv */
     tn_value in[MOST_OPERANDS] = {tn__rewriter_in(r, pad, 0)};
+    tn__rewriter_from(r, n);
+    tn__rewriter_also(r, pad);
     for (uint32_t i = 1; i < n->n_in && i < MOST_OPERANDS; i++) in[i] = tn__rewriter_in(r, n, i);
     int64_t pads[2 * TN_MAX_RANK];
     tn__ints list = {2 * (uint32_t)w->rank, pads};

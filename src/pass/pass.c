@@ -93,6 +93,7 @@ tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *st
 tn_error *tn__rewriter_begin(tn_graph *g, tn__rewriter *r) {
     *r = (tn__rewriter){.from = g};
     TN__TRY(tn__graph_create(g->context, g->hooks, g->name, &r->to));
+    if (g->sources) tn__sources_retain(r->to->sources = g->sources);
     r->map = TN__ARENA_ARRAY(&r->to->arena, tn_value, g->values.count);
     if (!r->map) return tn_graph_release(r->to), tn__error_oom();
     for (size_t i = 0; i < g->inputs.count; i++) {
@@ -103,6 +104,7 @@ tn_error *tn__rewriter_begin(tn_graph *g, tn__rewriter *r) {
 }
 
 void tn__rewriter_copy(tn__rewriter *r, const tn__node *n) {
+    r->to->source = n->source;
     tn_value v = tn__graph_copy_node(r->to, r->from, n, r->map);
     for (uint32_t k = 0; k < n->n_out; k++) r->map[n->first_out + k] = tn_value_output(v, k);
 }
@@ -116,6 +118,7 @@ void tn__rewriter_replace(tn__rewriter *r, const tn__node *n, tn_value v) {
 tn_error *tn__rewriter_commit(tn__rewriter *r, tn_graph *g) {
     for (size_t i = 0; i < g->outputs.count; i++) tn_graph_output(r->to, g->outputs.data[i].name, r->map[g->outputs.data[i].value.id]);
     tn_error *e = tn_graph_check(r->to);
+    r->to->source = 0;
     if (!e) tn__graph_swap(g, r->to);
     tn_graph_release(r->to);
     return e;

@@ -32,6 +32,12 @@ static inline tn_value tn__rewriter_in(const tn__rewriter *r, const tn__node *n,
     tn_value v = tn__in(r->from, n, k);
     return v.id ? r->map[v.id] : v;
 }
+/* Nodes made from now on stand for old node n: they get its sources; also: for new or old node m as well. A constant that is folded, and a
+ * node that is replaced by a value that was there without it (x - 0 ==> x), pass on nothing. */
+static inline void tn__rewriter_from(const tn__rewriter *r, const tn__node *n) { r->to->source = n->source; } /* one table for both graphs */
+static inline void tn__rewriter_also(const tn__rewriter *r, const tn__node *m) {
+    r->to->source = tn__graph_source_merge(r->to, r->to->source, m->source);
+}
 void tn__rewriter_copy(tn__rewriter *r, const tn__node *n);
 /* Old result 0 of n is new value v from now on (its name goes along where v has none). */
 void tn__rewriter_replace(tn__rewriter *r, const tn__node *n, tn_value v);

@@ -106,6 +106,8 @@ static tn_value moved(pass *p, const tn__node *n, const tn__node *move) {
     tn_value *in = TN__ARENA_ARRAY(&to->arena, tn_value, n_in + 1);
     if (!in || (!attrs && move->attrs)) return tn__graph_fail(to, tn__error_oom()), tn__none();
     uint32_t k = moved_operands(p->g, move);
+    tn__rewriter_also(&p->r, move);
+    for (uint32_t i = 0; i < k; i++) tn__rewriter_also(&p->r, tn__node_of(p->g, tn__in(p->g, move, i))); /* dequantisations */
     for (uint32_t i = 0; i < n_in; i++) {
         tn__quant_operand o;
         if (i < k && tn__quant_operand_of(p->g, tn__in(p->g, move, i), &o)) in[i] = tn__quant_convert(&p->r, &o, n);
@@ -117,6 +119,8 @@ static tn_value moved(pass *p, const tn__node *n, const tn__node *move) {
 
 static void rewrite(pass *p, const tn__node *n, const plan *a) {
     tn_value v;
+    tn__rewriter_from(&p->r, n);
+    if (a->kind == QUANTISED && a->relu) tn__rewriter_also(&p->r, tn__node_of(p->g, tn__in(p->g, n, 0)));
     switch (a->kind) {
     case QUANTISED: v = tn__quant_emit_finished(&p->r, &a->product, n, a->relu); break;
     case INTEGER: v = tn__quant_emit_integer(&p->r, &a->product); break;

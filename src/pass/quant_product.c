@@ -154,9 +154,19 @@ static const void *conv_attrs(tn__rewriter *r, const tn__quant_product *p) {
     return a;
 }
 
+/* What is made from now on stands for the product and the dequantisations that it reads as well. */
+static void also_product(const tn__rewriter *r, const tn__quant_product *p) {
+    const tn__node *bias = tn__node_of(r->from, p->bias);
+    tn__rewriter_also(r, p->x.node);
+    tn__rewriter_also(r, p->w.node);
+    if (bias && bias->op != TN_OP_constant) tn__rewriter_also(r, bias);
+    tn__rewriter_also(r, p->node);
+}
+
 tn_value tn__quant_emit_finished(tn__rewriter *r, const tn__quant_product *p, const tn__node *q, bool relu) {
     tn_graph *to = r->to;
     tn_dtype dtype = r->from->values.data[q->first_out].type.dtype;
+    also_product(r, p);
     tn_value zero = zero_of(r, q, dtype);
     tn_value in[9] = {tn__rewriter_in(r, p->x.node, 0), tn__rewriter_in(r, p->x.node, 1), zero_of(r, p->x.node, p->x.dtype),
                       integer_weights(r, p), tn__rewriter_in(r, p->w.node, 1), zero_of(r, p->w.node, p->w.dtype),
@@ -195,6 +205,7 @@ static tn_value channel_constant(tn__rewriter *r, const tn__quant_product *p, bo
 tn_value tn__quant_emit_integer(tn__rewriter *r, const tn__quant_product *p) {
     tn_graph *to = r->to;
     const char *name = p->node->name;
+    also_product(r, p);
     tn_value in[4] = {tn__rewriter_in(r, p->x.node, 0), integer_weights(r, p), zero_of(r, p->x.node, p->x.dtype), zero_of(r, p->w.node, p->w.dtype)};
     const void *attrs = conv_attrs(r, p);
     tn_value sum = tn__graph_add(to, p->node->op == TN_OP_conv ? TN_OP_conv_integer : TN_OP_matmul_integer, in, 4, attrs, 1, name);

@@ -68,6 +68,9 @@ tn_error *tn_pass_shuffle(tn_graph *g) {
             tn__graph_fail(r.to, e);
             break;
         }
+        tn__rewriter_from(&r, n);
+        tn__rewriter_also(&r, turn);
+        tn__rewriter_also(&r, apart);
         tn_value in[2] = {tn__rewriter_in(&r, apart, 0), tn_graph_constant(r.to, indices)};
         tn_tensor_release(indices);
         tn__rewriter_replace(&r, n, tn__graph_add(r.to, TN_OP_gather, in, 2, &(tn__attrs_axis){.axis = s.axis}, 1, n->name));

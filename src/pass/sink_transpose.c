@@ -15,6 +15,7 @@
 typedef struct sink {
     tn__rewriter r;
     const uint32_t *uses; /* of the old graph's values */
+    uint32_t moved;       /* sources of the transpositions that the present node is tried with */
 } sink;
 
 static void perm_of(const tn__node *t, int32_t rank, int64_t *perm) {
@@ -24,13 +25,18 @@ static void perm_of(const tn__node *t, int32_t rank, int64_t *perm) {
 
 /* What the transposition that makes operand k of n reads, in the new graph, and its permutation; {0} where there is none or it has other
  * users. */
-static tn_value moving(const sink *s, const tn__node *n, uint32_t k, int64_t *perm) {
+static tn_value moving(sink *s, const tn__node *n, uint32_t k, int64_t *perm) {
     tn_value old = tn__in(s->r.from, n, k);
     const tn__node *t = old.id && s->uses[old.id] == 1 ? tn__node_of(s->r.to, s->r.map[old.id]) : NULL;
     if (!t || t->op != TN_OP_transpose) return tn__none();
     perm_of(t, tn__type_of(s->r.from, old)->rank, perm);
+    s->moved = tn__graph_source_merge(s->r.to, s->moved, t->source);
     return tn__in(s->r.to, t, 0);
 }
+
+/* Transpositions that moved behind node n keep their own sources; one that becomes part of it gives them. */
+static void from_moved(const sink *s) { s->r.to->source = s->moved; }
+static void also_moved(const sink *s) { s->r.to->source = tn__graph_source_merge(s->r.to, s->r.to->source, s->moved); }
 
 static tn_value transpose(const sink *s, tn_value v, int32_t rank, const int64_t *perm, const char *name) {
     tn__attrs_transpose attrs = {.perm = {(uint32_t)rank, perm}};
@@ -46,6 +52,7 @@ static bool into_transpose(sink *s, const tn__node *n) {
     if (!x.id) return false;
     perm_of(n, rank, both);
     for (int32_t i = 0; i < rank; i++) both[i] = first[both[i]];
+    also_moved(s);
     tn__rewriter_replace(&s->r, n, transpose(s, x, rank, both, n->name));
     return true;
 }
@@ -103,6 +110,7 @@ static bool through_elementwise(sink *s, const tn__node *n) {
         if (!in[k].id) return false;
     }
     tn_value y = tn__graph_add(s->r.to, n->op, in, n->n_in, n->attrs, 1, n->name);
+    from_moved(s);
     tn__rewriter_replace(&s->r, n, transpose(s, y, x->rank, perm, n->name));
     return true;
 }
@@ -140,6 +148,7 @@ static bool through_reduction(sink *s, const tn__node *n) {
     tn_value in[2] = {x, tn_graph_constant(s->r.to, mapped)};
     tn_tensor_release(mapped);
     tn_value y = tn__graph_add(s->r.to, n->op, in, 2, n->attrs, 1, n->name);
+    from_moved(s);
     tn__rewriter_replace(&s->r, n, transpose(s, y, n_after, after, n->name));
     return true;
 }
@@ -153,12 +162,15 @@ static bool into_product(sink *s, const tn__node *n) {
     tn__attrs_gemm gemm = {.alpha = 1, .beta = 1};
     if (n->op == TN_OP_gemm) gemm = *(const tn__attrs_gemm *)n->attrs;
     gemm.transA = !gemm.transA;
+    also_moved(s);
     tn_value in[3] = {x, tn__rewriter_in(&s->r, n, 1), tn__rewriter_in(&s->r, n, 2)};
     tn__rewriter_replace(&s->r, n, tn__graph_add(s->r.to, TN_OP_gemm, in, in[2].id ? 3 : 2, &gemm, 1, n->name));
     return true;
 }
 
 static bool rewrite(sink *s, const tn__node *n) {
+    tn__rewriter_from(&s->r, n);
+    s->moved = 0;
     if (n->op == TN_OP_transpose) return into_transpose(s, n);
     if (n->op == TN_OP_matmul || n->op == TN_OP_gemm) return into_product(s, n);
     if (is_reduction(n->op)) return through_reduction(s, n);

@@ -49,6 +49,7 @@ tn_error *tn_pass_widen(tn_graph *g) {
     r.to->fold = true; /* casts of constants */
     for (size_t i = 0; i < g->nodes.count && !r.to->error; i++) {
         const tn__node *n = &g->nodes.data[i];
+        tn__rewriter_from(&r, n);
         if (wanted(g, n)) widen(&r, n);
         else tn__rewriter_copy(&r, n);
     }

@@ -379,7 +379,7 @@ static tn_error *run_step(const tn__program *p, const step *st, tn_tensor **slot
     tn_error *e = control ? tn__control_run(c, n, st->bodies, in, out)
                           : tn__op_eval(c, n->op, n->attrs, (const tn_tensor *const *)in, n->n_in, n->n_out, out);
     if (!e && n->op == TN_OP_custom) e = check_answer(p, n, out);
-    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
+    e = tn__node_error(p->s, n, e);
     for (uint32_t k = 0; !e && k < n->n_out; k++) slots[n->first_out + k] = out[k];
     tn__free(&c->allocator, in, bytes);
     return e;

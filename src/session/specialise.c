@@ -198,15 +198,18 @@ static tn_error *add_nodes(tn_graph *s, const tn_graph *g, tn_value *map, uint32
             const tn__attrs_if *attrs = n->attrs;
             const tn_graph *body = tn__load_i64(cond->dtype, cond->data, 0) ? attrs->then_branch : attrs->else_branch;
             if (!body || body->inputs.count + 1 != n->n_in || body->outputs.count != n->n_out) {
-                e = TN__FAIL(a, INVALID_GRAPH, "node '%s' (if): a branch has %zu inputs and %zu outputs, wanted %u and %u",
-                             n->name ? n->name : "", body ? body->inputs.count : 0, body ? body->outputs.count : 0, n->n_in - 1,
-                             n->n_out);
+                e = TN__FAIL(a, INVALID_GRAPH, "a branch has %zu inputs and %zu outputs, wanted %u and %u", body ? body->inputs.count : 0,
+                             body ? body->outputs.count : 0, n->n_in - 1, n->n_out);
+                e = tn__node_error(g, n, e);
                 break;
             }
             tn_value *inner = TN__ARENA_ARRAY(&arena, tn_value, body->values.count);
             if (!inner) e = tn__error_oom();
             for (uint32_t k = 0; !e && k + 1 < n->n_in; k++) inner[body->inputs.data[k].value.id] = map[tn__in(g, n, k + 1).id];
+            uint32_t outer = s->source;
+            if (n->source) s->source = tn__graph_source_of(s, g, n->source); /* of nodes that have none */
             if (!e) e = add_nodes(s, body, inner, depth + 1);
+            s->source = outer;
             for (uint32_t k = 0; !e && k < n->n_out; k++) map[n->first_out + k] = inner[body->outputs.data[k].value.id];
             continue;
         }

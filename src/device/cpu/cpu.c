@@ -130,7 +130,7 @@ static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addre
     }
     if (!e && in_place) e = tn__custom_evaluate(c->context, tn__custom_of(n->attrs), (const tn_tensor *const *)t, n->n_in, NULL, n->n_out, out);
     else if (!e) e = tn__op_eval(c->context, n->op, n->attrs, (const tn_tensor *const *)t, n->n_in, n->n_out, out);
-    if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
+    e = tn__node_error(g, n, e);
     for (uint32_t i = 0; !e && !in_place && i < n->n_out; i++)
         if (out[i]->bytes != tn__dtype_bytes(tn__type_of(g, tn__out(n, i))->dtype, tn__type_elements(tn__type_of(g, tn__out(n, i)))))
             e = TN__FAIL(a, INTERNAL, "%s: result %u has another size than its type", tn__op_infos[n->op].name, i);
@@ -147,9 +147,9 @@ static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const
     const tn__type *t = tn__type_of(g, tn__in(g, n, r->operand));
     int64_t i = tn__range_check_first(r, t->dtype, addresses[s->slots[0]], tn__type_elements(t));
     if (i < 0) return NULL;
-    return TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "node '%s' (%s): operand %u: %s[%" PRId64 "] is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
-                    n->name ? n->name : "", tn__op_infos[n->op].name, r->operand, r->what, i, tn__load_i64(t->dtype, addresses[s->slots[0]], i), r->low,
-                    r->high);
+    tn_error *e = TN__FAIL(&c->context->allocator, OUT_OF_RANGE, "operand %u: %s[%" PRId64 "] is %" PRId64 ", wanted %" PRId64 " to %" PRId64,
+                           r->operand, r->what, i, tn__load_i64(t->dtype, addresses[s->slots[0]], i), r->low, r->high);
+    return tn__node_error(g, n, e);
 }
 
 static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w) {
@@ -222,8 +222,11 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     tn_graph *own;
     tn__target target;
     for (size_t i = 0; i < g->values.count; i++)
-        if (g->values.data[i].type.dtype == TN_DTYPE_string)
-            return TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
+        if (g->values.data[i].type.dtype == TN_DTYPE_string) {
+            const tn__node *n = tn__node_of(g, (tn_value){(uint32_t)i});
+            tn_error *e = TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
+            return n ? tn__node_error(g, n, e) : e;
+        }
     if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, config->threads, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));

@@ -63,12 +63,10 @@ static tn_error *prepare(artefact *f) {
             continue;
         }
         if (!tn__op_functions_of[n->op].eval)
-            return TN__FAIL(a, UNSUPPORTED, "device ref: %s '%s' has no reference evaluation", tn__op_infos[n->op].name,
-                            n->name ? n->name : "");
+            return tn__node_error(g, n, TN__FAIL(a, UNSUPPORTED, "device ref has no reference evaluation of it"));
         for (uint32_t k = 0; k < n->n_out; k++)
             if (!tn__type_is_static(tn__type_of(g, tn__out(n, k))))
-                return TN__FAIL(a, INTERNAL, "device ref: %s '%s': result %u has no static type", tn__op_infos[n->op].name,
-                                n->name ? n->name : "", k);
+                return tn__node_error(g, n, TN__FAIL(a, INTERNAL, "device ref: result %u has no static type", k));
     }
     for (uint32_t i = 0; i < g->outputs.count; i++) {
         tn_value v = g->outputs.data[i].value;
@@ -136,7 +134,7 @@ static tn_error *run_node(frame *r, uint32_t index) {
     if (!e) {
         tn__eval c = {g->context, a, n->op, n->attrs, in, n->n_in, n->n_out, out, NULL};
         e = tn__op_functions_of[n->op].eval(&c);
-        if (e) e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
+        e = tn__node_error(g, n, e);
     }
     if (in != in_stack) tn__free(a, (void *)in, n->n_in * sizeof *in);
     if (out != out_stack) tn__free(a, out, n->n_out * sizeof *out);
