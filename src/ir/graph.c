@@ -319,7 +319,7 @@ tn_value tn__graph_add(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in
     if (e) e = tn__error_prefix(e, name ? "node '%s' (%s)" : "%.0s%s", name ? name : "", text);
     else if ((e = add_node(g, op, in, n_in, attrs, n_out, name, &out))) e = describe(g, e, text, name, in, n_in);
     if (e) {
-        tn__graph_fail(g, tn__error_from(e, tn__graph_sources(g, g->source)));
+        tn__graph_fail(g, tn__error_from(e, tn__graph_sources(g, g->source), name));
         return tn__none();
     }
     return out;
@@ -350,7 +350,7 @@ tn_value tn_graph_op(tn_graph *g, const char *op_name, const tn_value *inputs, u
         tn_error *e = !op ? TN__FAIL(a, NOT_FOUND, "there is no op '%s'", op_name ? op_name : "(null)")
                       : !inputs && n_inputs ? TN__FAIL(a, INVALID_ARGUMENT, "%s: inputs is NULL, n_inputs is %u", op_name, n_inputs)
                                             : tn__error_prefix(set_attrs(g, op, own, attrs, n_attrs, &n_set), "%s", op_name);
-        if (e) tn__graph_fail(g, tn__error_from(e, tn__graph_sources(g, g->source)));
+        if (e) tn__graph_fail(g, tn__error_from(e, tn__graph_sources(g, g->source), NULL));
         else out = tn__graph_add(g, op, inputs, n_inputs, own, n_outputs, NULL);
     }
     for (uint32_t i = n_set; attrs && i < n_attrs; i++) /* what was not taken over goes, as graphs are always taken */

@@ -62,6 +62,5 @@ uint32_t tn__graph_source_of(tn_graph *to, const tn_graph *from, uint32_t set) {
 
 tn_error *tn__node_error(const tn_graph *g, const tn__node *n, tn_error *e) {
     e = tn__error_prefix(e, "node '%s' (%s)", n->name ? n->name : "", tn__op_text(n->op, n->attrs));
-    const tn__source_set *set = tn__graph_sources(g, n->source);
-    return set->n == 1 && !set->hidden && n->name && !strcmp(set->texts[0], n->name) ? e : tn__error_from(e, set); /* not twice */
+    return tn__error_from(e, tn__graph_sources(g, n->source), n->name);
 }

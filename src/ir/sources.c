@@ -191,19 +191,28 @@ const tn__source_set *tn__sources_get(tn__sources *t, uint32_t set) {
 
 /* ---- for people ---------------------------------------------------------------------------------------------- */
 
-/* Bytes of the printable character of UTF-8 that `s` begins with; 0: none (C1 controls and what XML refuses count as not printable). */
-static size_t character(const unsigned char *s) {
+/* Bytes of the character of UTF-8 that `s` begins with, 0: none. */
+static size_t character(const unsigned char *s, uint32_t *out) {
     uint32_t c = s[0];
     size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-    if (n < 2) return n && c >= 0x20 && c != 0x7f && c != '\\';
-    c &= 0x7fu >> n;
+    if (n > 1) c &= 0x7fu >> n;
     for (size_t i = 1; i < n; i++) {
         if ((s[i] & 0xc0) != 0x80) return 0;
         c = c << 6 | (s[i] & 0x3f);
     }
-    static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
-    bool refused = c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c == 0xfffe || c == 0xffff;
-    return refused ? 0 : n;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    *out = c;
+    return n && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) ? 0 : n;
+}
+
+/* Not a control character (of terminals too), and one that XML takes. */
+static bool is_printable(uint32_t c) { return c >= 0x20 && (c < 0x7f || c >= 0xa0) && c != 0xfffe && c != 0xffff; }
+
+bool tn__source_is_utf8(const char *text) {
+    uint32_t c;
+    for (size_t n; *text; text += n)
+        if (!(n = character((const unsigned char *)text, &c))) return false;
+    return true;
 }
 
 void tn__source_escape(tn__text *to, const char *text) {
@@ -211,8 +220,9 @@ void tn__source_escape(tn__text *to, const char *text) {
     size_t n = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
         if (n > sizeof run - 8) run[n] = 0, tn__text_add(to, run), n = 0;
-        size_t bytes = character(s);
-        if (bytes) memcpy(run + n, s, bytes), n += bytes, s += bytes;
+        uint32_t c;
+        size_t bytes = character(s, &c);
+        if (bytes && is_printable(c) && c != '\\') memcpy(run + n, s, bytes), n += bytes, s += bytes;
         else if (*s == '\\') memcpy(run + n, "\\\\", 2), n += 2, s++;
         else if (*s == '\n') memcpy(run + n, "\\n", 2), n += 2, s++;
         else n += (size_t)snprintf(run + n, 5, "\\x%02x", *s++);
@@ -231,10 +241,11 @@ void tn__source_list(tn__text *to, const tn__source_set *set, uint32_t most) {
     if (rest) tn__text_addf(to, " and %s%llu more", set->hidden ? "at least " : "", (unsigned long long)rest);
 }
 
-tn_error *tn__error_from(tn_error *e, const tn__source_set *set) {
+tn_error *tn__error_from(tn_error *e, const tn__source_set *set, const char *name) {
     enum { IN_A_MESSAGE = 4 };
     tn__text text;
     if (!e || e == tn__error_oom() || !set->n) return e;
+    if (name && set->n == 1 && !set->hidden && !strcmp(set->texts[0], name)) return e;
     const tn_allocator a = *tn__error_allocator(e);
     tn__text_init(&text, &a);
     tn__source_list(&text, set, IN_A_MESSAGE);

@@ -30,10 +30,12 @@ uint32_t tn__sources_hide(tn__sources *t, uint32_t set, uint32_t hidden);
 /* The set of that number; an empty one for 0 (t may be NULL then). */
 const tn__source_set *tn__sources_get(tn__sources *t, uint32_t set);
 
+bool tn__source_is_utf8(const char *text);
 /* Appends `text` as one printable line of valid UTF-8: control characters, backslashes and bytes that are no UTF-8 become \n or \xNN. */
 void tn__source_escape(tn__text *to, const char *text);
 /* Appends "a, b and at least 3 more", escaped, at most `most` of them (0: all that are listed). */
 void tn__source_list(tn__text *to, const tn__source_set *set, uint32_t most);
-/* Puts " [from a, b]" behind the message of e (NULL stays NULL; an empty set changes nothing). Consumes and returns e. */
-tn_error *tn__error_from(tn_error *e, const tn__source_set *set);
+/* Puts " [from a, b]" behind the message of e, which names the node already (`name`, may be NULL): not where that is all the set says.
+ * Consumes and returns e; NULL stays NULL. */
+tn_error *tn__error_from(tn_error *e, const tn__source_set *set, const char *name);
 #endif

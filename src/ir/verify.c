@@ -17,7 +17,7 @@ static tn_error *name_node(const verifier *v, uint32_t i, tn_error *e) {
     const char *op = n->op > 0 && n->op < TN_OP_COUNT && tn__op_infos[n->op].name ? tn__op_infos[n->op].name : "?";
     e = n->name ? tn__error_prefix(e, "graph '%s': node %u '%s' (%s)", v->g->name, i, n->name, op)
                 : tn__error_prefix(e, "graph '%s': node %u (%s)", v->g->name, i, op);
-    return tn__error_from(e, tn__graph_sources(v->g, n->source));
+    return tn__error_from(e, tn__graph_sources(v->g, n->source), n->name);
 }
 
 static tn_error *check_type(const verifier *v, const char *what, uint32_t k, const tn__type *t) {

@@ -105,6 +105,28 @@ want_tests() { # a broken model fails its test and the run goes on to its last l
 }
 want_tests
 
+# sources of nodes: any bytes
+cat > "$work/s.tn" << 'G'
+graph "main" {
+  input %1 "x" : f32[8,64]
+  %2 = exp(%1) : f32[8,64] @ "model.py:1 <a&b>", "\x1b[31m"  # node
+  %3 = softmax(%2) : f32[8,64] @ "model.py:2"
+  %4 = transpose(%1) : f32[64,8] @ "say \"hi\""
+  output "y" %3
+  output "z" %4
+}
+G
+want 0 '@ "model.py:1 <a&b>", "\x1b[31m"  # node' show "$work/s.tn"
+want 0 'tooltip="model.py:1 <a&b>, \\x1b[31m"' show "$work/s.tn" --format dot
+want 0 'tooltip="say \"hi\""' show "$work/s.tn" --format dot
+want 0 '<title>from model.py:1 &lt;a&amp;b&gt;, \x1b[31m</title>' show "$work/s.tn" --format svg
+want 0 '"model.py:1 <a&b>"' show "$work/s.tn" --json
+want 0 '@ "model.py:2"' show "$work/s.tn" --after dce
+want 0 'from model.py:1 <a&b>, \x1b[31m, model.py:2' show "$work/s.tn" --after stages
+want 0 '"say \"hi\""' show "$work/s.tn" --after stages --json
+want 1 "[from model.py:1 <a&b>, \\x1b[31m]" diff "$work/s.tn" --device null
+want 1 '"say \"hi\""' diff "$work/s.tn" --device null --json
+
 # a model in the text form
 cat > "$work/g.tn" << 'G'
 graph "main" symbols(N) {

@@ -284,10 +284,13 @@ static void errors_name_a_few(void **state) {
         snprintf(text, sizeof text, "f:%d", i);
         set = tn__sources_merge(t, set, tn__sources_of_text(t, text));
     }
-    fails_with(tn__error_from(TN__FAIL(NULL, PARSE, "bad"), tn__sources_get(t, set)), "bad [from f:0, f:1, f:2, f:3 and at least 61 more]");
-    fails_with(tn__error_from(TN__FAIL(NULL, PARSE, "bad"), tn__sources_get(t, tn__sources_of_text(t, "f:0"))), "bad [from f:0]");
-    assert_null(tn__error_from(NULL, tn__sources_get(t, set)));
-    assert_ptr_equal(tn__error_from(tn__error_oom(), tn__sources_get(t, set)), tn__error_oom());
+    fails_with(tn__error_from(TN__FAIL(NULL, PARSE, "bad"), tn__sources_get(t, set), NULL), "bad [from f:0, f:1, f:2, f:3 and at least 61 more]");
+    fails_with(tn__error_from(TN__FAIL(NULL, PARSE, "bad"), tn__sources_get(t, tn__sources_of_text(t, "f:0")), "other"), "bad [from f:0]");
+    tn_error *e = tn__error_from(TN__FAIL(NULL, PARSE, "bad"), tn__sources_get(t, tn__sources_of_text(t, "f:0")), "f:0");
+    assert_string_equal(tn_error_get_message(e), "bad"); /* the message says it already */
+    tn_error_destroy(e);
+    assert_null(tn__error_from(NULL, tn__sources_get(t, set), NULL));
+    assert_ptr_equal(tn__error_from(tn__error_oom(), tn__sources_get(t, set), NULL), tn__error_oom());
     tn__sources_release(t);
 }
 

@@ -80,6 +80,13 @@ int cli_fail_error(tn_error *e);                        /* likewise with the err
 void cli_progress(const char *format, ...) TN_PRINTF(1, 2); /* replaces the progress line; only on a terminal */
 void cli_progress_end(void);
 void cli_print_json(json_t *value); /* to stdout, takes the reference */
+/* Texts of a framework may be any bytes: escaped (tn__source_escape) where JSON, pictures or a terminal would not take them. free() */
+char *cli_escape(const char *text);
+/* "a, b and 3 more", at most `most` of them (0: all). free() */
+char *cli_sources_text(const char *const *sources, uint32_t n_sources, uint32_t n_hidden, uint32_t most);
+json_t *cli_text_json(const char *text);                                  /* NULL: "" */
+json_t *cli_joined_json(const char *first, const char *second);           /* "first second" */
+json_t *cli_sources_json(const char *const *sources, uint32_t n_sources); /* an array */
 json_t *cli_json_real(double x);     /* null for NaN and infinity, which JSON does not know */
 /* Memory that is there: the tool ends with a message when there is none. */
 void *cli_alloc(size_t bytes); /* zeroed */

@@ -76,18 +76,31 @@ static tn_error *compare_chunk(void *self) {
 
 /* ---- reporting ----------------------------------------------------------------------------------------------- */
 
+/* " [from a, b]" of the node that makes the value. free() */
+static char *sources_of(const tn_graph *g, tn_value v) {
+    const tn__node *n = tn__node_of(g, v);
+    const tn__source_set *set = tn__graph_sources(g, n ? n->source : 0);
+    if (!set->n || (set->n == 1 && n->name && !strcmp(set->texts[0], n->name))) return cli_printf("%s", "");
+    char *list = cli_sources_text(set->texts, set->n, set->hidden, 4), *text = cli_printf(" [from %s]", list);
+    free(list);
+    return text;
+}
+
 static void print_finding(const char *what, const tn_graph *g, const finding *f) {
-    char *text = value_describe(g, f->value);
-    printf("%s: %s\n  max abs %.4g, max rel %.4g, max ulp %.4g%s%s\n", what, text, f->difference.max_abs, f->difference.max_rel,
+    char *text = value_describe(g, f->value), *sources = sources_of(g, f->value);
+    printf("%s: %s%s\n  max abs %.4g, max rel %.4g, max ulp %.4g%s%s\n", what, text, sources, f->difference.max_abs, f->difference.max_rel,
            f->difference.max_ulp, f->difference.ok ? "" : "; ", f->difference.reason);
     free(text);
+    free(sources);
 }
 
 static json_t *finding_json(const tn_graph *g, const finding *f) {
+    const tn__node *n = tn__node_of(g, f->value);
+    const tn__source_set *set = tn__graph_sources(g, n ? n->source : 0);
     char *text = value_describe(g, f->value);
-    json_t *o = json_pack("{sI ss sb so so so ss}", "value", (json_int_t)f->value.id, "what", text, "ok", f->difference.ok, "max_abs",
-                          cli_json_real(f->difference.max_abs), "max_rel", cli_json_real(f->difference.max_rel), "max_ulp",
-                          cli_json_real(f->difference.max_ulp), "reason", f->difference.reason);
+    json_t *o = json_pack("{sI so so sb so so so ss}", "value", (json_int_t)f->value.id, "what", cli_text_json(text), "sources",
+                          cli_sources_json(set->texts, set->n), "ok", f->difference.ok, "max_abs", cli_json_real(f->difference.max_abs), "max_rel",
+                          cli_json_real(f->difference.max_rel), "max_ulp", cli_json_real(f->difference.max_ulp), "reason", f->difference.reason);
     free(text);
     return o ? o : json_null();
 }

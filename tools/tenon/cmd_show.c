@@ -124,9 +124,17 @@ static tn_error *program_json(tn_context *c, const tn_graph *g, const char *last
     for (size_t i = 0; i < p->kernels.count; i++)
         json_array_append_new(kernels, json_pack("{ss sI sf}", "name", p->kernels.data[i]->name, "steps", (json_int_t)p->kernels.data[i]->grid,
                                                  "flops", p->kernels.data[i]->flops));
-    *out = json_pack("{sI sI sI sI sf so}", "arena_bytes", (json_int_t)p->arena_bytes, "arena_lower_bound", (json_int_t)p->arena_lower_bound,
+    json_t *steps = json_array();
+    for (size_t i = 0; i < p->steps.count; i++) {
+        const tn__step *s = &p->steps.data[i];
+        const tn__source_set *set = tn__graph_sources(p->graph, s->source);
+        json_t *own = json_array(); /* kernels of a launch */
+        for (uint32_t k = 0; k < s->n_stages; k++) json_array_append_new(own, json_integer(s->stages[k].kernel));
+        json_array_append_new(steps, json_pack("{so so}", "kernels", own, "sources", cli_sources_json(set->texts, set->n)));
+    }
+    *out = json_pack("{sI sI sI sI sf so so}", "arena_bytes", (json_int_t)p->arena_bytes, "arena_lower_bound", (json_int_t)p->arena_lower_bound,
                      "scratch_bytes", (json_int_t)p->scratch_bytes, "constant_bytes", (json_int_t)p->constant_bytes, "flops", p->flops,
-                     "kernels", kernels);
+                     "kernels", kernels, "steps", steps);
     tn__kprogram_destroy(p);
     return NULL;
 }

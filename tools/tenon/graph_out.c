@@ -17,6 +17,16 @@ static void put_escaped(FILE *to, const char *text) {
     }
 }
 
+/* As the tooltip. */
+static void put_sources(const tn__source_set *set, FILE *to) {
+    if (!set->n) return;
+    char *text = cli_sources_text(set->texts, set->n, set->hidden, 0);
+    fputs(", tooltip=\"", to);
+    put_escaped(to, text);
+    fputs("\"", to);
+    free(text);
+}
+
 /* "0.5" for a constant of one element, else its type. */
 static void put_constant(const tn_graph *g, tn_value v, FILE *to) {
     char text[200];
@@ -63,7 +73,9 @@ void cli_graph_write_dot(const tn_graph *g, FILE *to) {
             fputs("\\n", to);
             put_escaped(to, n->name);
         }
-        fputs(constant ? "\", style=dotted];\n" : "\"];\n", to);
+        fputs(constant ? "\", style=dotted" : "\"", to);
+        put_sources(tn__graph_sources(g, n->source), to);
+        fputs("];\n", to);
         snprintf(target, sizeof target, "n%" PRIu32, i);
         for (uint32_t k = 0; k < n->n_in; k++)
             if (tn__in(g, n, k).id) put_edge(g, tn__in(g, n, k), target, to);
@@ -80,17 +92,12 @@ void cli_graph_write_dot(const tn_graph *g, FILE *to) {
 
 /* ---- JSON ---------------------------------------------------------------------------------------------------- */
 
-static json_t *text_json(const char *text) {
-    json_t *j = json_string(text ? text : "");
-    return j ? j : json_string("(not UTF-8)");
-}
-
 static json_t *value_json(const tn_graph *g, const char *name, tn_value v) {
     char type[400];
     json_t *o = json_object();
     json_object_set_new(o, "value", json_integer(v.id));
-    json_object_set_new(o, "name", text_json(name));
-    json_object_set_new(o, "type", text_json(cli_type_text(g, v, type, sizeof type)));
+    json_object_set_new(o, "name", cli_text_json(name));
+    json_object_set_new(o, "type", cli_text_json(cli_type_text(g, v, type, sizeof type)));
     return o;
 }
 
@@ -101,10 +108,12 @@ static json_t *node_json(const tn_graph *g, uint32_t index) {
     for (uint32_t k = 0; k < n->n_out; k++)
         json_array_append_new(out, value_json(g, g->values.data[tn__out(n, k).id].name, tn__out(n, k)));
     json_object_set_new(o, "node", json_integer(index));
-    json_object_set_new(o, "op", text_json(tn__op_infos[n->op].name));
-    json_object_set_new(o, "name", text_json(n->name));
+    json_object_set_new(o, "op", cli_text_json(tn__op_infos[n->op].name));
+    json_object_set_new(o, "name", cli_text_json(n->name));
     json_object_set_new(o, "inputs", in);
     json_object_set_new(o, "outputs", out);
+    const tn__source_set *sources = tn__graph_sources(g, n->source);
+    if (sources->n) json_object_set_new(o, "sources", cli_sources_json(sources->texts, sources->n));
     return o;
 }
 
@@ -115,7 +124,7 @@ json_t *cli_graph_to_json(const tn_graph *g) {
     for (uint32_t i = 0; i < g->nodes.count; i++) json_array_append_new(nodes, node_json(g, i));
     for (uint32_t i = 0; i < g->outputs.count; i++)
         json_array_append_new(out, value_json(g, g->outputs.data[i].name, g->outputs.data[i].value));
-    json_object_set_new(o, "name", text_json(g->name));
+    json_object_set_new(o, "name", cli_text_json(g->name));
     json_object_set_new(o, "inputs", in);
     json_object_set_new(o, "nodes", nodes);
     json_object_set_new(o, "outputs", out);

@@ -14,6 +14,7 @@ typedef struct item {
     double x, width; /* x: its middle */
     double wish;     /* where it would like to be: under the middle of what it reads */
     bool round;
+    uint32_t source; /* set of a node */
     char first[LABEL_MOST + 1], second[LABEL_MOST + 1];
 } item;
 
@@ -100,6 +101,7 @@ static void make_items(drawing *d) {
             const tn__port *p = &g->outputs.data[i - n_in - n_nodes];
             set_label(x, p->name, cli_type_text(g, p->value, type, sizeof type));
         }
+        x->source = i < n_in || i >= n_in + n_nodes ? 0 : g->nodes.data[i - n_in].source;
         x->round = i < n_in || i >= n_in + n_nodes;
         each_read(d, i, below, NULL);
         if (x->layer + 1 > d->n_layers) d->n_layers = x->layer + 1;
@@ -146,12 +148,20 @@ static void put_edge(const drawing *d, item *self, tn_value v, void *more) {
 
 static void put_item(const drawing *d, const item *x, FILE *to) {
     double left = x->x - d->left - x->width / 2, top = x->layer * LAYER_HEIGHT;
+    const tn__source_set *set = x->source ? tn__graph_sources(d->g, x->source) : NULL;
+    if (set) {
+        char *text = cli_sources_text(set->texts, set->n, set->hidden, 0);
+        fputs("<g><title>from ", to);
+        put_escaped(text, to);
+        fputs("</title>\n", to);
+        free(text);
+    }
     fprintf(to, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" rx=\"%d\"/>\n", left, top, x->width, BOX_HEIGHT, x->round ? 16 : 3);
     fprintf(to, "<text x=\"%.0f\" y=\"%.0f\">", x->x - d->left, top + (*x->second ? 14 : 21));
     put_escaped(x->first, to);
     fprintf(to, "</text>\n<text class=\"s\" x=\"%.0f\" y=\"%.0f\">", x->x - d->left, top + 27);
     put_escaped(x->second, to);
-    fputs("</text>\n", to);
+    fputs(set ? "</text></g>\n" : "</text>\n", to);
 }
 
 void cli_graph_write_svg(const tn_graph *g, FILE *to) {

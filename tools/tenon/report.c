@@ -1,5 +1,6 @@
 /* Messages, the progress line, JSON output, memory and time for the tool. */
 #include "cli.h"
+#include "ir/sources.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -99,4 +100,50 @@ uint64_t cli_now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- texts of any bytes -------------------------------------------------------------------------------------- */
+
+char *cli_escape(const char *text) {
+    tn__text t;
+    tn__text_init(&t, &tn__allocator_malloc);
+    tn__source_escape(&t, text);
+    char *escaped = cli_printf("%s", t.data ? t.data : "");
+    tn__text_deinit(&t);
+    return escaped;
+}
+
+char *cli_sources_text(const char *const *sources, uint32_t n_sources, uint32_t n_hidden, uint32_t most) {
+    tn__source_set *set = cli_alloc(sizeof *set + n_sources * sizeof *sources);
+    *set = (tn__source_set){.n = n_sources, .hidden = n_hidden};
+    if (n_sources) memcpy(set->texts, sources, n_sources * sizeof *sources);
+    tn__text t;
+    tn__text_init(&t, &tn__allocator_malloc);
+    tn__source_list(&t, set, most);
+    char *text = cli_printf("%s", t.data ? t.data : "");
+    tn__text_deinit(&t);
+    free(set);
+    return text;
+}
+
+json_t *cli_text_json(const char *text) {
+    json_t *plain = json_string(text ? text : "");
+    if (plain) return plain;
+    char *escaped = cli_escape(text);
+    json_t *j = json_string(escaped);
+    free(escaped);
+    return j;
+}
+
+json_t *cli_joined_json(const char *first, const char *second) {
+    char *both = cli_printf("%s %s", first, second);
+    json_t *j = cli_text_json(both);
+    free(both);
+    return j;
+}
+
+json_t *cli_sources_json(const char *const *sources, uint32_t n_sources) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n_sources; i++) json_array_append_new(list, cli_text_json(sources[i]));
+    return list;
 }

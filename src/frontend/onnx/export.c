@@ -249,6 +249,28 @@ static uint32_t own_operands(const tn__node *n) {
     return own >= 0 && own < n->n_in ? (uint32_t)own : n->n_in;
 }
 
+/* What the importer would not find by itself. Bytes that are no UTF-8 go escaped: texts of ONNX are UTF-8. */
+static tn_error *put_sources(writer *w, const tn_graph *g, const tn__node *n, const char *name) {
+    const tn__source_set *set = tn__graph_sources(g, n->source);
+    if (set->n == 1 && !strcmp(set->texts[0], name)) return NULL;
+    for (uint32_t i = 0; i < set->n; i++) {
+        tn__text escaped;
+        tn__text_init(&escaped, w->a);
+        if (!tn__source_is_utf8(set->texts[i])) tn__source_escape(&escaped, set->texts[i]);
+        bool failed = escaped.failed;
+        const char *key = i ? tn__arena_printf(&w->arena, TN__ONNX_SOURCE_KEY ".%u", i) : TN__ONNX_SOURCE_KEY;
+        if (key && !failed) {
+            size_t begin = tn__wire_begin(&w->out, 9);
+            tn__wire_put_text(&w->out, 1, key);
+            tn__wire_put_text(&w->out, 2, escaped.data ? escaped.data : set->texts[i]);
+            tn__wire_end(&w->out, begin);
+        }
+        tn__text_deinit(&escaped);
+        if (!key || failed) return tn__error_oom();
+    }
+    return NULL;
+}
+
 static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const char *const *names) {
     tn__wire_out *o = &w->out;
     const tn__op_info *info = &tn__op_infos[n->op];
@@ -273,16 +295,18 @@ static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const
     while (own && !tn__in(g, n, own - 1).id) own--;
     for (uint32_t i = 0; i < own; i++) tn__wire_put_text(o, 1, names[tn__in(g, n, i).id]);
     for (uint32_t i = 0; i < n->n_out; i++) tn__wire_put_text(o, 2, names[n->first_out + i]);
+    const char *name = ""; /* as it is written */
     if (n->name && n->name[0]) { /* names of nodes are unique among nodes; a second one of that name goes without */
         bool fresh;
         const char *key = tn__arena_printf(&w->arena, "\x01%s", n->name);
         if (!key) return tn__error_oom();
         TN__TRY(take_name(w, key, &fresh));
-        if (fresh) tn__wire_put_text(o, 3, n->name);
+        if (fresh) tn__wire_put_text(o, 3, name = n->name);
     }
     if (n->op == TN_OP_custom) TN__TRY(put_custom(w, n));
     else tn__wire_put_text(o, 4, info->onnx);
     for (uint32_t i = 0; i < info->n_fields; i++) TN__TRY(put_attr(w, n, &info->fields[i], captures, n_captures));
+    TN__TRY(put_sources(w, g, n, name));
     tn__wire_end(o, begin);
     return NULL;
 }

@@ -74,7 +74,10 @@ static tn_error *binding_tensor(tn__scope *s, tn__binding *b, tn_tensor **out) {
 tn_error *tn__import_check(tn_graph *g) { return tn__error_copy(g->error); }
 
 static tn_error *make_constant(tn__scope *s, const char *name, tn_tensor *tensor, tn_value *out) {
+    uint32_t source = s->g->source; /* of the node that is the first to read it */
+    s->g->source = 0;
     *out = tn_graph_constant(s->g, tensor);
+    s->g->source = source;
     tn_graph_set_name(s->g, *out, name);
     return tn__import_check(s->g);
 }

@@ -94,6 +94,9 @@ const int64_t *tn__call_ints(tn__call *c, const char *name, uint32_t *out_n); /*
 tn_value tn__call_emit(tn__call *c, tn__op op, const tn_value *in, uint32_t n_in, const void *attrs);
 tn_value tn__call_const_ints(tn__call *c, const int64_t *data, uint32_t n);  /* i64[n] */
 tn_value tn__call_const_float(tn__call *c, tn_dtype dtype, double x);       /* scalar */
+/* A node's sources: those that export wrote (metadata_props tenon.source, tenon.source.1, ...), else the first line of its doc_string, where
+ * exporters write the place in the model's program, else its name. */
+#define TN__ONNX_SOURCE_KEY "tenon.source"
 /* Attributes that hold an element type: ONNX's ids in files, tn_dtype in graphs. */
 bool tn__onnx_is_dtype_attr(const char *name);
 tn_error *tn__import_tensor(tn__import *import, const tn__onnx_tensor *p, tn_tensor **out_borrowed);

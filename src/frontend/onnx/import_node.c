@@ -266,7 +266,39 @@ static tn_error *dispatch(tn__call *c) {
                          is_default ? "ai.onnx" : n->domain, opset);
 }
 
-tn_error *tn__import_node(tn__scope *s, const tn__onnx_node *n) {
+/* The first line of a text that is not empty, in the arena; NULL: there is none. */
+static tn_error *first_line(tn__import *im, const tn__wire_span *text, const char **out) {
+    const char *at = (const char *)text->data, *end = text->data ? at + text->bytes : at;
+    *out = NULL;
+    while (at < end && (!*at || strchr(" \t\r\n", *at))) at++;
+    size_t n = 0;
+    while (at + n < end && at[n] && at[n] != '\n' && at[n] != '\r' && n <= TN__SOURCE_BYTES) n++;
+    if (!n) return NULL;
+    char *line = tn__arena_alloc(&im->arena, n + 1);
+    if (!line) return tn__error_oom();
+    *out = memcpy(line, at, n);
+    return NULL;
+}
+
+/* Makes the sources of n those of all nodes made from now on, behind those of the function call around it. */
+static tn_error *begin_source(tn__scope *s, const tn__onnx_node *n) {
+    static const char key[] = TN__ONNX_SOURCE_KEY;
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < n->metadata_props.n; i++) {
+        const tn__onnx_entry *x = &n->metadata_props.data[i];
+        if (!strncmp(x->key, key, sizeof key - 1) && (!x->key[sizeof key - 1] || x->key[sizeof key - 1] == '.'))
+            own = tn__graph_source_merge(s->g, own, tn__graph_source_text(s->g, x->value));
+    }
+    if (!own) {
+        const char *line;
+        TN__TRY(first_line(s->import, &n->doc_string, &line));
+        own = tn__graph_source_text(s->g, line ? line : n->name);
+    }
+    s->g->source = tn__graph_source_merge(s->g, s->g->source, own);
+    return tn__import_check(s->g);
+}
+
+static tn_error *import_node(tn__scope *s, const tn__onnx_node *n) {
     tn__import *im = s->import;
     tn__call c = {.scope = s, .import = im, .g = s->g, .node = n};
     /* bodies and functions may be walked several times: what counts is the walk */
@@ -290,4 +322,12 @@ tn_error *tn__import_node(tn__scope *s, const tn__onnx_node *n) {
         tn_graph_set_name(s->g, c.out[k], name);
     }
     return NULL;
+}
+
+tn_error *tn__import_node(tn__scope *s, const tn__onnx_node *n) {
+    uint32_t outer = s->g->source;
+    tn_error *e = begin_source(s, n);
+    if (!e) e = import_node(s, n);
+    s->g->source = outer;
+    return e;
 }
