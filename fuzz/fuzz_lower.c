@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tn_error *error = tn_context_create(&options, &context);
     if (!error) error = tn_graph_parse(context, source, &graph);
     if (!error && can_lower(graph)) {
-        error = tn__passes_run(graph, NULL, NULL, &own);
+        error = tn__passes_run(graph, NULL, NULL, NULL, &own);
         if (!error) error = tn__kprogram_create(context, own, &config, &program);
         if (!error) check_plan(program);
     }

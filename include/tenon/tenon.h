@@ -9,6 +9,7 @@
 #include "tenon/inspect.h"
 #include "tenon/onnx.h"
 #include "tenon/partition.h"
+#include "tenon/profile.h"
 #include "tenon/query.h"
 #include "tenon/signature.h"
 #include "tenon/api.h" /* the last: it names the types of all others */

@@ -1,6 +1,7 @@
 /* Devices: what compiles a graph whose shapes are all known, and runs the result. */
 #ifndef TN_DEVICE_DEVICE_H
 #define TN_DEVICE_DEVICE_H
+#include "base/hook.h"
 #include "device/profile.h"
 #include "op/op.h"
 #include "tenon/exec.h"
@@ -14,6 +15,7 @@ typedef struct tn__device_config {
     uint64_t cache_max_bytes;   /* of all that is in it; 0 = no bound */
     const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
     bool profile;               /* measure every step of every run */
+    tn_hook hook;               /* all NULL: none */
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */
 } tn__device_config;
 
@@ -31,8 +33,8 @@ typedef struct tn__device_vtable {
     /* Thread-safe. in[i] and out[i] are dense tensors of exactly the types of the graph's inputs and outputs; out[] is to be written. */
     tn_error *(*run)(const tn__artefact *artefact, tn_tensor *const *in, tn_tensor *const *out);
     void (*get_stats)(const tn__artefact *artefact, tn_executable_stats *stats); /* adds to *stats */
-    /* Appends a row for every step; NULL: the device has no profile. Names in it live as long as the artefact. */
-    tn_error *(*get_profile)(const tn__artefact *artefact, tn__profile *profile);
+    /* Appends a row for every step, or with profile NULL sets all times to 0; NULL: the device has no profile. */
+    tn_error *(*get_profile)(const tn__artefact *artefact, tn_profile *profile);
 } tn__device_vtable;
 
 extern const tn__device_vtable tn__device_ref, tn__device_cpu, tn__device_null;

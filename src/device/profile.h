@@ -1,28 +1,26 @@
-/* What an artefact measured of its steps, with the option `profile` on. */
+/* What artefacts measure of their steps, with the option `profile` on. */
 #ifndef TN_DEVICE_PROFILE_H
 #define TN_DEVICE_PROFILE_H
 #include <stdatomic.h>
-#include "base/alloc.h"
+#include "ir/graph.h"
+#include "tenon/profile.h"
 
 /* Times of one step over all runs; updated by any number of threads. */
 typedef struct tn__step_time {
     atomic_uint_fast64_t runs, total_ns, least_ns; /* least_ns: 0 before the first run */
 } tn__step_time;
-
-typedef struct tn__profile_row {
-    const char *kind;   /* "kernel", "call", "copy", "loop", "check"; static */
-    const char *symbol; /* of the (first) kernel, or the op; borrowed from the artefact */
-    const char *node;   /* name of the node it is for; borrowed */
-    uint32_t stages;
-    uint64_t runs, total_ns, least_ns;
-    double flops;       /* multiplications and additions of products, a run */
-    uint64_t bytes;     /* of the values that it touches, each once; of a loop, what its trips read and write */
-} tn__profile_row;
-
-typedef struct tn__profile {
-    const tn_allocator *allocator;
-    TN__VEC(tn__profile_row) rows; /* in the order of the steps */
-} tn__profile;
-
 void tn__step_time_add(tn__step_time *t, uint64_t ns);
+void tn__step_time_reset(tn__step_time *t);
+void tn__step_time_read(tn__step_time *t, tn_profile_row *row);
+
+struct tn_profile {
+    tn_context *context; /* retained */
+    tn__arena arena;
+    TN__VEC(tn_profile_row) rows; /* texts in the arena */
+};
+tn_error *tn__profile_create(tn_context *c, tn_profile **out_profile);
+/* Appends a copy. */
+tn_error *tn__profile_add(tn_profile *p, const tn_profile_row *row);
+/* The row of a step that is node n of g, or with n NULL of none: its op, its name, and the sources of `set`; borrowed from g. */
+tn_profile_row tn__profile_row_of(const tn_graph *g, const tn__node *n, uint32_t set, const char *kind);
 #endif

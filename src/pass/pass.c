@@ -61,7 +61,7 @@ static size_t count_effects(const tn_graph *g) {
 }
 #endif
 
-tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, tn_graph **out) {
+tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, const tn_hook *hook, tn_graph **out) {
     *out = NULL;
     TN__TRY(tn__passes_check(&g->context->allocator, disabled));
     TN__TRY(tn__passes_check(&g->context->allocator, stop_after));
@@ -74,7 +74,9 @@ tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *st
     for (size_t i = 0; !e && i < N_PASSES; i++) {
         if ((e = tn__context_poll(g->context))) break;
         if (passes[i].run && !tn__pass_is_off(disabled, passes[i].name)) {
+            tn__phase_begin(hook, passes[i].name);
             e = tn__error_prefix(passes[i].run(own), "pass %s", passes[i].name);
+            tn__phase_end(hook, passes[i].name);
 #ifndef NDEBUG
             if (!e) e = tn__error_prefix(tn__graph_verify(own), "after pass %s", passes[i].name);
             if (!e && count_effects(own) != effects)

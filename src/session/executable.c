@@ -81,7 +81,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     if (!strcmp(cpu, "host")) cpu = "";
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
                                     .profile = !strcmp(o->values[TN__OPTION_profile], "on"),
-                                    .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes)};
+                                    .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook};
     bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
@@ -280,7 +280,9 @@ static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
         }
     }
     tn_graph *s = NULL;
+    tn__phase_begin(&e->settings->config.hook, "specialise");
     if (!error) error = tn__specialise(g, (const tn_tensor *const *)inputs, values, &s);
+    tn__phase_end(&e->settings->config.hook, "specialise");
     if (!error) error = tn__program_create(e->settings, s, e->varying, e->level, &x->program);
     for (size_t i = 0; i < g->inputs.count; i++) tn_tensor_release(values[i]);
     tn__free(a, values, n * sizeof *values);
@@ -502,7 +504,7 @@ void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {
     release_entry(e, x);
 }
 
-tn_error *tn__executable_add_profile(tn_executable *e, tn__profile *profile) {
+tn_error *tn__executable_add_profile(tn_executable *e, tn_profile *profile) {
     tn__os_mutex_lock(&e->mutex);
     entry *x = e->recent;
     if (x) x->references++;
@@ -524,4 +526,29 @@ tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats
     tn__os_mutex_unlock(&executable->mutex);
     memcpy(out_stats, &stats, stats.struct_size < sizeof stats ? stats.struct_size : sizeof stats);
     return NULL;
+}
+
+static tn_error *check_profile(const tn_executable *x, const char *what) {
+    if (!x) return TN__FAIL(NULL, INVALID_ARGUMENT, "%s: executable is NULL", what);
+    const tn__settings *s = x->settings;
+    if (!s->config.profile) return TN__FAIL(&s->context->allocator, INVALID_ARGUMENT, "%s: compile with option profile=on", what);
+    if (s->device->get_profile) return NULL;
+    return TN__FAIL(&s->context->allocator, UNSUPPORTED, "%s: device %s keeps no times of steps; the cpu device does", what, s->device->name);
+}
+
+tn_error *tn_executable_get_profile(tn_executable *executable, tn_profile **out_profile) {
+    if (!out_profile) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_profile: out_profile is NULL");
+    *out_profile = NULL;
+    TN__TRY(check_profile(executable, "tn_executable_get_profile"));
+    tn_profile *p;
+    TN__TRY(tn__profile_create(executable->settings->context, &p));
+    tn_error *e = tn__executable_add_profile(executable, p);
+    if (e) tn_profile_release(p);
+    else *out_profile = p;
+    return e;
+}
+
+tn_error *tn_executable_reset_profile(tn_executable *executable) {
+    TN__TRY(check_profile(executable, "tn_executable_reset_profile"));
+    return tn__executable_add_profile(executable, NULL);
 }

@@ -2,7 +2,7 @@
 #ifndef TN_SESSION_OPTIONS_H
 #define TN_SESSION_OPTIONS_H
 #include "base/context.h"
-#include "tenon/exec.h"
+#include "tenon/profile.h"
 
 typedef enum tn__option {
 #define TN_OPTION(name, type, default_, low, high, choices, help) TN__OPTION_##name,
@@ -31,6 +31,7 @@ struct tn_options {
     char *values[TN__OPTION_COUNT];  /* owned texts */
     char *origins[TN__OPTION_COUNT]; /* owned texts; NULL: default, or set by a call */
     uint8_t ranks[TN__OPTION_COUNT]; /* tn__option_rank */
+    tn_hook hook;                    /* all NULL: none */
 };
 
 /* The option of that name, its first `bytes` bytes; -1: none. */

@@ -375,9 +375,12 @@ static tn_error *run_step(const tn__program *p, const step *st, tn_tensor **slot
     tn_tensor **in = tn__alloc_zero(&c->allocator, bytes), **out = in + n->n_in;
     if (!in) return tn__error_oom();
     for (uint32_t k = 0; k < n->n_in; k++) in[k] = slot_of(p, slots, tn__in(p->s, n, k));
-    bool control = tn__op_infos[n->op].flags & TN__OP_CONTROL;
+    bool control = tn__op_infos[n->op].flags & TN__OP_CONTROL, hooked = tn__hook_is_set(&p->settings->config.hook);
+    tn_profile_row row;
+    if (hooked) row = tn__profile_row_of(p->s, n, n->source, "host"), tn__hook_begin(&p->settings->config.hook, &row);
     tn_error *e = control ? tn__control_run(c, n, st->bodies, in, out)
                           : tn__op_eval(c, n->op, n->attrs, (const tn_tensor *const *)in, n->n_in, n->n_out, out);
+    if (hooked) tn__hook_end(&p->settings->config.hook, &row);
     if (!e && n->op == TN_OP_custom) e = check_answer(p, n, out);
     e = tn__node_error(p->s, n, e);
     for (uint32_t k = 0; !e && k < n->n_out; k++) slots[n->first_out + k] = out[k];
@@ -462,7 +465,7 @@ void tn__program_add_stats(const tn__program *p, tn_executable_stats *stats) {
     if (p->residual) tn__executable_add_stats(p->residual, stats);
 }
 
-tn_error *tn__program_add_profile(const tn__program *p, tn__profile *profile) {
+tn_error *tn__program_add_profile(const tn__program *p, tn_profile *profile) {
     if (p->artefact && p->artefact->device->get_profile) TN__TRY(p->artefact->device->get_profile(p->artefact, profile));
     for (uint32_t i = 0; i < p->n_steps; i++)
         for (int b = 0; b < 2; b++)

@@ -43,8 +43,8 @@ tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options);
 /* Compiles an executable now that can only ever have one specialisation, and makes its calls free of locks; others stay lazy. */
 tn_error *tn__executable_specialise_now(tn_executable *executable);
 void tn__executable_add_stats(tn_executable *executable, tn_executable_stats *stats);
-/* Appends the steps of the most recent specialisation and of all its parts; names live as long as the executable. */
-tn_error *tn__executable_add_profile(tn_executable *executable, tn__profile *profile);
+/* Appends the steps of the most recent specialisation and of all its parts; `profile` NULL: sets their times to 0. */
+tn_error *tn__executable_add_profile(tn_executable *executable, tn_profile *profile);
 
 /* ---- specialise.c ---- */
 
@@ -73,7 +73,7 @@ void tn__program_destroy(tn__program *program);
 /* Thread-safe. outputs[k] NULL: made; on error everything made is released and NULL again. */
 tn_error *tn__program_run(const tn__program *program, tn_tensor *const *inputs, tn_tensor **outputs);
 void tn__program_add_stats(const tn__program *program, tn_executable_stats *stats);
-tn_error *tn__program_add_profile(const tn__program *program, tn__profile *profile);
+tn_error *tn__program_add_profile(const tn__program *program, tn_profile *profile);
 
 /* ---- control.c ---- */
 

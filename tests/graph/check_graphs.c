@@ -91,7 +91,7 @@ static char *after_pass(const test_case *c, const tn_graph *g) {
     char off[1024], *text = NULL;
     tn_graph *out;
     others(c->pass, off);
-    if (!ok(c, tn__passes_run(g, off, NULL, &out), "the pass failed")) return NULL;
+    if (!ok(c, tn__passes_run(g, off, NULL, NULL, &out), "the pass failed")) return NULL;
     if (ok(c, tn__graph_verify(out), "not a graph any more")) text = print(c, out);
     tn_graph_release(out);
     return text;

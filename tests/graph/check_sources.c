@@ -165,7 +165,7 @@ static void check_graph(tn_graph *g) {
     for (int pass = 0; pass < N_PASSES; pass++) {
         tn_graph *to;
         bool *after = room(g->nodes.count);
-        if (ok(tn__passes_run(g, NULL, pass_names[pass], &to), pass_names[pass])) {
+        if (ok(tn__passes_run(g, NULL, pass_names[pass], NULL, &to), pass_names[pass])) {
             mark_live(to, after);
             compare(g, pass_names[pass], constant, before, after);
             tn_graph_release(to);
@@ -178,7 +178,7 @@ static void check_graph(tn_graph *g) {
         tn__kprogram *p;
         bool *after = room(g->nodes.count), *was = room(g->nodes.count);
         memcpy(was, before, g->nodes.count);
-        if (ok(tn__passes_run(g, NULL, NULL, &to), "passes") && ok(tn__kprogram_create(context, to, &config, &p), "lowering")) {
+        if (ok(tn__passes_run(g, NULL, NULL, NULL, &to), "passes") && ok(tn__kprogram_create(context, to, &config, &p), "lowering")) {
             mark_program(p, after);
             compare(g, "lowering", constant, was, after);
             tn__kprogram_destroy(p);

@@ -283,16 +283,19 @@ static void in_the_middle(void **state) {
         tn_tensor_release(t);
         if (d == 1) { /* one call between two kernels, under its name */
             tn_executable_stats s = {.struct_size = sizeof s};
-            tn__profile profile = {.allocator = &tn__allocator_malloc};
+            tn_profile *profile;
             bool named = false;
             OK(tn_executable_get_stats(exe, &s));
             assert_int_equal(s.n_calls, 1);
             assert_int_equal(s.n_kernels, 2);
-            OK(tn__executable_add_profile(exe, &profile));
-            for (size_t i = 0; i < profile.rows.count; i++)
-                named |= !strcmp(profile.rows.data[i].kind, "call") && !strcmp(profile.rows.data[i].symbol, "test::scale") && profile.rows.data[i].runs == 3;
+            OK(tn_executable_get_profile(exe, &profile));
+            for (uint32_t i = 0; i < tn_profile_get_count(profile); i++) {
+                tn_profile_row r = {.struct_size = sizeof r};
+                OK(tn_profile_get_row(profile, i, &r));
+                named |= !strcmp(r.kind, "call") && !strcmp(r.kernel, "test::scale") && r.runs == 3;
+            }
             assert_true(named);
-            TN__VEC_FREE(profile.allocator, &profile.rows);
+            tn_profile_release(profile);
         }
         tn_executable_release(exe);
         tn_graph_release(g);

@@ -229,7 +229,7 @@ static void memory_of_a_loop(void **unused) {
     tn_graph *own;
     tn__kprogram *p;
     tn__lower_config lower = {.lanes = 16, .registers = 32, .layout = true, .fuse = true};
-    ok(tn__passes_run(m.graph, NULL, NULL, &own));
+    ok(tn__passes_run(m.graph, NULL, NULL, NULL, &own));
     ok(tn__kprogram_create(context, own, &lower, &p));
     int loops = 0;
     for (size_t at = 0; at < p->steps.count; at++) {
@@ -258,13 +258,14 @@ static void memory_of_a_loop(void **unused) {
     }
     assert_int_equal(loops, 1);
     tn__step_time times[64] = {0};
-    tn__profile profile = {.allocator = &context->allocator};
+    tn_profile *profile;
     uint64_t flops = 0, bytes = 0;
     assert_true(p->steps.count <= 64);
-    ok(tn__cpu_profile(p, times, &profile));
-    for (size_t i = 0; i < profile.rows.count; i++)
-        if (!strcmp(profile.rows.data[i].kind, "loop")) flops = (uint64_t)profile.rows.data[i].flops, bytes = profile.rows.data[i].bytes;
-    TN__VEC_FREE(&context->allocator, &profile.rows);
+    ok(tn__profile_create(context, &profile));
+    ok(tn__cpu_profile(p, times, profile));
+    for (size_t i = 0; i < profile->rows.count; i++)
+        if (!strcmp(profile->rows.data[i].kind, "loop")) flops = (uint64_t)profile->rows.data[i].flops, bytes = profile->rows.data[i].bytes;
+    tn_profile_release(profile);
     assert_int_equal(flops, 2 * c.T * 2 * c.N * 3 * c.H * c.H);   /* both directions, three gates */
     assert_true(bytes >= (uint64_t)(c.T * 2 * 3 * c.H * c.H * 4)); /* R, read anew at every step */
     tn__kprogram_destroy(p);
@@ -310,7 +311,7 @@ static void failing_allocations(void **unused) {
         tn__kprogram *p;
         long first = f.fail_at;
         f.fail_at = 0;
-        ok(tn__passes_run(m.graph, NULL, NULL, &own));
+        ok(tn__passes_run(m.graph, NULL, NULL, NULL, &own));
         f.count = 0;
         f.fail_at = first + 1;
         tn_error *e = tn__kprogram_create(context, own, &lower, &p);

@@ -307,7 +307,7 @@ static tn__kprogram *lower(const tn_graph *g) {
     tn__lower_config config = {.lanes = 8, .registers = 16, .layout = true, .fuse = true, .stages = true, .in_place = true};
     tn_graph *own;
     tn__kprogram *p;
-    ok(tn__passes_run(g, NULL, NULL, &own));
+    ok(tn__passes_run(g, NULL, NULL, NULL, &own));
     ok(tn__kprogram_create(context, own, &config, &p));
     return p;
 }

@@ -125,7 +125,7 @@ static void same_bits(void **s) {
 static tn__kprogram *lower(tn_graph *g, bool stages) {
     tn_graph *own;
     tn__kprogram *p;
-    ok(tn__passes_run(g, NULL, NULL, &own));
+    ok(tn__passes_run(g, NULL, NULL, NULL, &own));
     tn_graph_release(g);
     tn__lower_config config = {.lanes = 16, .registers = 32, .layout = true, .fuse = true, .stages = stages};
     ok(tn__kprogram_create(context, own, &config, &p));

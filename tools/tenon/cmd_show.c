@@ -86,7 +86,7 @@ static tn_error *program_create(tn_context *c, const tn_graph *g, const char *la
 #undef TN__PASS_GRAPH
 #undef TN__PASS_LOWER
     tn_graph *own;
-    TN__TRY(tn__passes_run(g, NULL, NULL, &own));
+    TN__TRY(tn__passes_run(g, NULL, NULL, NULL, &own));
     return tn__kprogram_create(c, own, &lower, out);
 }
 
@@ -180,7 +180,7 @@ static int show(tn_context *context, const char *path, show_settings *s) {
     pass_kind kind = s->after ? kind_of_pass(s->after) : NO_PASS;
     if (kind == GRAPH_PASS) {
         e = check_static(context, graph);
-        if (!e) e = tn__passes_run(graph, NULL, s->after, &after);
+        if (!e) e = tn__passes_run(graph, NULL, s->after, NULL, &after);
         tn_graph_release(graph);
         if (e) return cli_fail_error(e);
         graph = after;

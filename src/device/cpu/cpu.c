@@ -27,6 +27,8 @@ typedef struct cpu_artefact {
     tn__code *code;
     tn__pool *pool; /* of the context; NULL: one thread */
     tn__step_time *times;              /* by step; NULL: no profile */
+    tn_profile_row *rows;              /* by step, for the hook; NULL: there is none */
+    tn_hook hook;
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
 } cpu_artefact;
 
@@ -79,6 +81,8 @@ typedef struct launch {
     void *const *addresses; /* by slot */
     char *scratch;          /* of worker 0; the next worker's is scratch_bytes further on */
     size_t scratch_bytes;
+    const tn_hook *hook;       /* of hooked_body */
+    const tn_profile_row *row;
 } launch;
 
 /* Addresses of one step's scratch, as the kernels want them: see tn__scratch. */
@@ -109,6 +113,13 @@ static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) 
             place_scratch(l, g, o, l->scratch + (size_t)worker * l->scratch_bytes, buffers);
             tn__code_get(l->code, g->kernel)(buffers, o * g->inner, (o + 1) * g->inner);
         }
+}
+
+static void hooked_body(void *self, int64_t begin, int64_t end, int32_t worker) {
+    const launch *l = self;
+    uint64_t start = tn__os_clock_ns();
+    launch_body(self, begin, end, worker);
+    l->hook->part(l->hook->self, l->row, worker, start, tn__os_clock_ns());
 }
 
 static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addresses) {
@@ -157,9 +168,11 @@ static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w
     void **addresses = w->addresses;
     switch (s->kind) {
     case TN__STEP_KERNEL: {
-        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes};
-        if (s->outer > s->grain) return tn__pool_run(c->pool, launch_body, &l, s->outer, s->grain);
-        launch_body(&l, 0, s->outer, 0);
+        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes, &c->hook, NULL};
+        void (*body)(void *, int64_t, int64_t, int32_t) = launch_body;
+        if (c->hook.part) l.row = &c->rows[s - p->steps.data], body = hooked_body;
+        if (s->outer > s->grain) return tn__pool_run(c->pool, body, &l, s->outer, s->grain);
+        body(&l, 0, s->outer, 0);
         return NULL;
     }
     case TN__STEP_CALL: return run_call(c, s, addresses);
@@ -173,16 +186,27 @@ static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w
     }
 }
 
+/* With times, or the caller's hook. */
+static tn_error *run_watched(const cpu_artefact *c, workspace *w) {
+    const tn__kprogram *p = c->program;
+    for (size_t i = 0; i < p->steps.count; i++) {
+        TN__TRY(tn__context_poll(c->context));
+        if (c->rows) tn__hook_begin(&c->hook, &c->rows[i]);
+        uint64_t start = tn__os_clock_ns();
+        tn_error *e = run_step(c, &p->steps.data[i], w);
+        if (!e && c->times) tn__step_time_add(&c->times[i], tn__os_clock_ns() - start);
+        if (c->rows) tn__hook_end(&c->hook, &c->rows[i]);
+        TN__TRY(e);
+    }
+    return NULL;
+}
+
 static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
     const tn__kprogram *p = c->program;
-    uint64_t start = c->times ? tn__os_clock_ns() : 0;
+    if (c->times || c->rows) return run_watched(c, w);
     for (size_t i = 0; i < p->steps.count; i++) {
         TN__TRY(tn__context_poll(c->context));
         TN__TRY(run_step(c, &p->steps.data[i], w));
-        if (!c->times) continue;
-        uint64_t now = tn__os_clock_ns();
-        tn__step_time_add(&c->times[i], now - start);
-        start = now;
     }
     return NULL;
 }
@@ -213,9 +237,22 @@ static void cpu_destroy(tn__artefact *artefact) {
     tn__pool_release(context, c->pool);
     tn__code_destroy(c->code);
     if (c->times) tn__free(&context->allocator, c->times, (c->program->steps.count + 1) * sizeof *c->times);
+    if (c->rows) tn__free(&context->allocator, c->rows, (c->program->steps.count + 1) * sizeof *c->rows);
     tn__kprogram_destroy(c->program);
     tn__free(&context->allocator, c, sizeof *c);
     tn_context_release(context);
+}
+
+/* Makes what profiles and hooks need. */
+static tn_error *watch(cpu_artefact *c, const tn__device_config *config) {
+    const tn_allocator *a = &c->context->allocator;
+    size_t n = c->program->steps.count + 1;
+    if (config->profile && !(c->times = tn__alloc_zero(a, n * sizeof *c->times))) return tn__error_oom();
+    if (!tn__hook_is_set(&config->hook)) return NULL;
+    if (!(c->rows = tn__alloc_zero(a, n * sizeof *c->rows))) return tn__error_oom();
+    c->hook = config->hook;
+    for (size_t i = 0; i + 1 < n; i++) c->rows[i] = tn__cpu_row(c->program, &c->program->steps.data[i]);
+    return NULL;
 }
 
 static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g) {
@@ -229,7 +266,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
         }
     if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, config->threads, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
-    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &own));
+    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &config->hook, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
@@ -237,17 +274,22 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
 #include "pass/passes.def"
 #undef TN__PASS_GRAPH
 #undef TN__PASS_LOWER
-    TN__TRY(tn__kprogram_create(c->context, own, &lower, &c->program));
-    if (config->dry) return NULL;
-    if (config->profile) {
-        c->times = tn__alloc_zero(&c->context->allocator, (c->program->steps.count + 1) * sizeof *c->times);
-        if (!c->times) return tn__error_oom();
-    }
+    tn__phase_begin(&config->hook, "lowering");
+    tn_error *e = tn__kprogram_create(c->context, own, &lower, &c->program);
+    tn__phase_end(&config->hook, "lowering");
+    if (e || config->dry) return e;
+    TN__TRY(watch(c, config));
     tn__code_cache cache = {config->cache_dir, config->cache_max_bytes};
+    tn__phase_begin(&config->hook, "code generation");
     if (c->program->kernels.count)
-        TN__TRY(tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count,
-                                config->cache_dir ? &cache : NULL, c->pool, &c->code));
-    return tn__kprogram_pack(c->program, c->pool);
+        e = tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, config->cache_dir ? &cache : NULL,
+                            c->pool, &c->code);
+    tn__phase_end(&config->hook, "code generation");
+    if (e) return e;
+    tn__phase_begin(&config->hook, "packing");
+    e = tn__kprogram_pack(c->program, c->pool);
+    tn__phase_end(&config->hook, "packing");
+    return e;
 }
 
 static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact) {
@@ -280,7 +322,7 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     }
 }
 
-static tn_error *cpu_get_profile(const tn__artefact *artefact, tn__profile *profile) {
+static tn_error *cpu_get_profile(const tn__artefact *artefact, tn_profile *profile) {
     const cpu_artefact *c = (const cpu_artefact *)artefact;
     return c->times ? tn__cpu_profile(c->program, c->times, profile) : NULL;
 }

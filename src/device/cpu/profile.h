@@ -4,6 +4,8 @@
 #include "device/profile.h"
 #include "kernel/program.h"
 
-/* One row for each step; times[i] is of step i. */
-tn_error *tn__cpu_profile(const tn__kprogram *p, const tn__step_time *times, tn__profile *out);
+/* The row of a step, without times; borrowed from p. */
+tn_profile_row tn__cpu_row(const tn__kprogram *p, const tn__step *s);
+/* One row for each step; times[i] is of step i. `out` NULL: sets them to 0. */
+tn_error *tn__cpu_profile(const tn__kprogram *p, tn__step_time *times, tn_profile *out);
 #endif

@@ -8,6 +8,7 @@ typedef struct artefact {
     uint32_t *last_use; /* per value: index of the last node that reads it, or TN__NO_NODE */
     uint32_t *direct;   /* per value: 1 + the graph output it is computed straight into, or 0 */
     uint64_t constant_bytes;
+    tn_hook hook;
 } artefact;
 
 static void ref_destroy(tn__artefact *base) {
@@ -83,6 +84,7 @@ static tn_error *ref_compile(const tn__device_config *config, const tn_graph *g,
     artefact *f = tn__alloc_zero(a, sizeof *f);
     if (!f) return tn__error_oom();
     f->base.device = &tn__device_ref;
+    f->hook = config->hook;
     tn_error *e = tn__graph_create(config->context, &tn__op_hooks, g->name, &f->g);
     if (e) {
         tn__free(a, f, sizeof *f);
@@ -132,8 +134,12 @@ static tn_error *run_node(frame *r, uint32_t index) {
         out[k] = r->slots[id];
     }
     if (!e) {
+        tn_profile_row row;
+        bool hooked = tn__hook_is_set(&r->f->hook);
+        if (hooked) row = tn__profile_row_of(g, n, n->source, "call"), tn__hook_begin(&r->f->hook, &row);
         tn__eval c = {g->context, a, n->op, n->attrs, in, n->n_in, n->n_out, out, NULL};
         e = tn__op_functions_of[n->op].eval(&c);
+        if (hooked) tn__hook_end(&r->f->hook, &row);
         e = tn__node_error(g, n, e);
     }
     if (in != in_stack) tn__free(a, (void *)in, n->n_in * sizeof *in);

@@ -1,0 +1,73 @@
+#include "device/profile.h"
+
+void tn__step_time_add(tn__step_time *t, uint64_t ns) {
+    atomic_fetch_add_explicit(&t->runs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&t->total_ns, ns, memory_order_relaxed);
+    uint_fast64_t least = atomic_load_explicit(&t->least_ns, memory_order_relaxed);
+    while ((!least || ns < least) &&
+           !atomic_compare_exchange_weak_explicit(&t->least_ns, &least, ns, memory_order_relaxed, memory_order_relaxed)) {}
+}
+
+void tn__step_time_reset(tn__step_time *t) {
+    atomic_store(&t->runs, 0);
+    atomic_store(&t->total_ns, 0);
+    atomic_store(&t->least_ns, 0);
+}
+
+void tn__step_time_read(tn__step_time *t, tn_profile_row *row) {
+    row->runs = atomic_load(&t->runs);
+    row->total_ns = atomic_load(&t->total_ns);
+    row->least_ns = atomic_load(&t->least_ns);
+}
+
+tn_profile_row tn__profile_row_of(const tn_graph *g, const tn__node *n, uint32_t set, const char *kind) {
+    const tn__source_set *s = tn__graph_sources(g, set);
+    return (tn_profile_row){.struct_size = sizeof(tn_profile_row), .kind = kind, .kernel = n ? tn__op_text(n->op, n->attrs) : kind,
+                            .node = n && n->name ? n->name : "", .sources = s->texts, .n_sources = s->n, .n_sources_hidden = s->hidden};
+}
+
+/* ---- profiles ------------------------------------------------------------------------------------------------ */
+
+tn_error *tn__profile_create(tn_context *c, tn_profile **out_profile) {
+    tn_profile *p = tn__alloc_zero(&c->allocator, sizeof *p);
+    if (!p) return tn__error_oom();
+    tn_context_retain(p->context = c);
+    tn__arena_init(&p->arena, &c->allocator);
+    *out_profile = p;
+    return NULL;
+}
+
+void tn_profile_release(tn_profile *p) {
+    if (!p) return;
+    tn_context *c = p->context;
+    TN__VEC_FREE(&c->allocator, &p->rows);
+    tn__arena_deinit(&p->arena);
+    tn__free(&c->allocator, p, sizeof *p);
+    tn_context_release(c);
+}
+
+tn_error *tn__profile_add(tn_profile *p, const tn_profile_row *row) {
+    tn_profile_row own = *row;
+    const char **sources = TN__ARENA_ARRAY(&p->arena, const char *, (size_t)row->n_sources + 1);
+    own.kind = tn__arena_strdup(&p->arena, row->kind);
+    own.kernel = tn__arena_strdup(&p->arena, row->kernel);
+    own.node = tn__arena_strdup(&p->arena, row->node);
+    own.sources = sources;
+    bool ok = sources && own.kind && own.kernel && own.node;
+    for (uint32_t i = 0; ok && i < row->n_sources; i++) ok = (sources[i] = tn__arena_strdup(&p->arena, row->sources[i])) != NULL;
+    return ok && TN__PUSH(&p->context->allocator, &p->rows, own) ? NULL : tn__error_oom();
+}
+
+uint32_t tn_profile_get_count(const tn_profile *p) { return p ? (uint32_t)p->rows.count : 0; }
+
+tn_error *tn_profile_get_row(const tn_profile *p, uint32_t index, tn_profile_row *out_row) {
+    if (!p || !out_row || out_row->struct_size < sizeof(size_t))
+        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_profile_get_row: NULL argument, or struct_size is not set");
+    if (index >= p->rows.count)
+        return TN__FAIL(&p->context->allocator, OUT_OF_RANGE, "tn_profile_get_row: found %u, the profile has %zu rows", index, p->rows.count);
+    size_t bytes = out_row->struct_size < sizeof *out_row ? out_row->struct_size : sizeof *out_row;
+    tn_profile_row row = p->rows.data[index];
+    row.struct_size = out_row->struct_size;
+    memcpy(out_row, &row, bytes);
+    return NULL;
+}
