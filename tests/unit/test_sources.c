@@ -275,6 +275,46 @@ static void run_errors(void **state) {
     tn_graph_release(g);
 }
 
+static tn_error *infer_same(void *self, tn_custom_call *c) {
+    (void)self;
+    const int64_t *dims;
+    int32_t rank = tn_custom_call_get_input_shape(c, 0, &dims);
+    return tn_custom_call_set_output(c, 0, tn_custom_call_get_input_dtype(c, 0), rank, dims);
+}
+
+static tn_error *evaluate_not(void *self, tn_custom_call *c) {
+    (void)self;
+    return tn_custom_call_fail(c, TN_ERROR_IO, "the callback gives up");
+}
+
+static tn_error *gradient_neg(void *self, tn_custom_call *c, tn_graph *g, const tn_value *cotangents, tn_value *out_gradients) {
+    (void)self, (void)c;
+    out_gradients[0] = op1(g, "neg", cotangents[0]);
+    return NULL;
+}
+
+/* Errors of callbacks name the node's source, and a gradient has it. */
+static void custom_ops(void **state) {
+    (void)state;
+    tn_custom_op op = {.struct_size = sizeof op, .name = "sources::op", .n_in_min = 1, .n_out_min = 1, .infer = infer_same, .evaluate = evaluate_not, .gradient = gradient_neg};
+    ok(tn_custom_op_register(context, &op));
+    tn_graph *g = graph();
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 1, (int64_t[]){4});
+    tn_graph_set_current_source(g, "custom.py:3");
+    tn_value y = tn_graph_custom(g, "sources::op", &x, 1, NULL, 0, 1), gradient;
+    tn_graph_set_current_source(g, "tape.py:1");
+    ok(tn_graph_custom_gradient(g, y, &x, 1, &gradient, 1));
+    assert_string_equal(tn_graph_get_source(g, gradient, 0), "custom.py:3");
+    assert_string_equal(tn_graph_get_source(g, op1(g, "neg", y), 0), "tape.py:1");
+    tn_graph_output(g, "y", y);
+    tn_tensor *in = tensor(TN_DTYPE_f32, 1, (int64_t[]){4});
+    fails_with(run(g, "ref", &in), "the callback gives up [from custom.py:3]");
+    fails_with(run(g, "cpu", &in), "the callback gives up [from custom.py:3]");
+    tn_tensor_release(in);
+    tn_graph_release(g);
+    ok(tn_custom_op_unregister(context, "sources::op"));
+}
+
 static void errors_name_a_few(void **state) {
     (void)state;
     tn__sources *t = tn__sources_create(&tn__allocator_malloc);
@@ -440,6 +480,7 @@ int main(void) {
         cmocka_unit_test(set_add_and_current), cmocka_unit_test(nothing_to_attach_to), cmocka_unit_test(long_texts_and_many),
         cmocka_unit_test(sets),                cmocka_unit_test(escapes),              cmocka_unit_test(text_and_back),
         cmocka_unit_test(building_errors),     cmocka_unit_test(run_errors),           cmocka_unit_test(errors_name_a_few),
+        cmocka_unit_test(custom_ops),
         cmocka_unit_test(launches_list_all),   cmocka_unit_test(inlined_branches),     cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -159,7 +159,10 @@ tn_error *tn_graph_custom_gradient(tn_graph *graph, tn_value output, const tn_va
     }
     tn_custom_call call = {.handle = {TN__HANDLE_CUSTOM_CALL}, .context = g->context, .node = node, .n_in = n_in, .n_out = n_out,
                            .g = g, .in_values = in, .types = types, .first_out = first_out};
+    uint32_t current = g->source;
+    if (n->source) g->source = n->source; /* what the callback adds comes from where the node does */
     tn_error *e = op->gradient(op->self, &call, g, cotangents, out_gradients);
+    g->source = current;
     tn__handle_deinit(&call.handle);
     if (!e) e = tn_graph_check(g);
     if (!e) e = check_values(g, "gradient", out_gradients, n_gradients);
