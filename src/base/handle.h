@@ -12,6 +12,7 @@
     K(GRAPH, "graph")           \
     K(OPTIONS, "set of options") \
     K(EXECUTABLE, "executable") \
+    K(PROFILE, "profile")       \
     K(PARTITION, "partition")   \
     K(QUERY_CACHE, "query cache") \
     K(CUSTOM_CALL, "custom call")

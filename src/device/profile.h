@@ -14,6 +14,7 @@ void tn__step_time_reset(tn__step_time *t);
 void tn__step_time_read(tn__step_time *t, tn_profile_row *row);
 
 struct tn_profile {
+    tn__handle handle;
     tn_context *context; /* retained */
     tn__arena arena;
     TN__VEC(tn_profile_row) rows; /* texts in the arena */

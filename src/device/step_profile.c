@@ -31,6 +31,7 @@ tn_profile_row tn__profile_row_of(const tn_graph *g, const tn__node *n, uint32_t
 tn_error *tn__profile_create(tn_context *c, tn_profile **out_profile) {
     tn_profile *p = tn__alloc_zero(&c->allocator, sizeof *p);
     if (!p) return tn__error_oom();
+    tn__handle_init(&p->handle, TN__HANDLE_PROFILE);
     tn_context_retain(p->context = c);
     tn__arena_init(&p->arena, &c->allocator);
     *out_profile = p;
@@ -38,8 +39,9 @@ tn_error *tn__profile_create(tn_context *c, tn_profile **out_profile) {
 }
 
 void tn_profile_release(tn_profile *p) {
-    if (!p) return;
+    if (!TN__IS(p, PROFILE)) return;
     tn_context *c = p->context;
+    tn__handle_deinit(&p->handle);
     TN__VEC_FREE(&c->allocator, &p->rows);
     tn__arena_deinit(&p->arena);
     tn__free(&c->allocator, p, sizeof *p);
@@ -58,15 +60,17 @@ tn_error *tn__profile_add(tn_profile *p, const tn_profile_row *row) {
     return ok && TN__PUSH(&p->context->allocator, &p->rows, own) ? NULL : tn__error_oom();
 }
 
-uint32_t tn_profile_get_count(const tn_profile *p) { return p ? (uint32_t)p->rows.count : 0; }
+uint32_t tn_profile_get_count(const tn_profile *p) { return TN__IS(p, PROFILE) ? (uint32_t)p->rows.count : 0; }
 
-tn_error *tn_profile_get_row(const tn_profile *p, uint32_t index, tn_profile_row *out_row) {
-    if (!p || !out_row || out_row->struct_size < sizeof(size_t))
-        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_profile_get_row: NULL argument, or struct_size is not set");
-    if (index >= p->rows.count)
-        return TN__FAIL(&p->context->allocator, OUT_OF_RANGE, "tn_profile_get_row: found %u, the profile has %zu rows", index, p->rows.count);
+tn_error *tn_profile_get_row(const tn_profile *profile, uint32_t index, tn_profile_row *out_row) {
+    TN__HANDLE(profile, PROFILE);
+    if (!out_row || out_row->struct_size < sizeof(size_t))
+        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_profile_get_row: out_row is NULL, or its struct_size is not set");
+    if (index >= profile->rows.count)
+        return TN__FAIL(&profile->context->allocator, OUT_OF_RANGE, "tn_profile_get_row: found %u, the profile has %zu rows", index,
+                        profile->rows.count);
     size_t bytes = out_row->struct_size < sizeof *out_row ? out_row->struct_size : sizeof *out_row;
-    tn_profile_row row = p->rows.data[index];
+    tn_profile_row row = profile->rows.data[index];
     row.struct_size = out_row->struct_size;
     memcpy(out_row, &row, bytes);
     return NULL;

@@ -12,26 +12,26 @@ uint32_t tn__graph_source_text(tn_graph *g, const char *text) {
 }
 
 void tn_graph_set_source(tn_graph *g, tn_value v, const char *source) {
-    tn__node *n = g && !g->error ? maker(g, v) : NULL;
+    tn__node *n = TN__IS(g, GRAPH) && !g->error ? maker(g, v) : NULL;
     if (n) n->source = tn__graph_source_text(g, source);
 }
 
 void tn_graph_add_source(tn_graph *g, tn_value v, const char *source) {
-    tn__node *n = g && !g->error ? maker(g, v) : NULL;
+    tn__node *n = TN__IS(g, GRAPH) && !g->error ? maker(g, v) : NULL;
     if (n) n->source = tn__graph_source_merge(g, n->source, tn__graph_source_text(g, source));
 }
 
 void tn_graph_set_current_source(tn_graph *g, const char *source) {
-    if (g && !g->error) g->source = tn__graph_source_text(g, source);
+    if (TN__IS(g, GRAPH) && !g->error) g->source = tn__graph_source_text(g, source);
 }
 
 uint32_t tn_graph_get_source_count(const tn_graph *g, tn_value v) {
-    const tn__node *n = g ? maker(g, v) : NULL;
+    const tn__node *n = TN__IS(g, GRAPH) ? maker(g, v) : NULL;
     return n ? tn__graph_sources(g, n->source)->n : 0;
 }
 
 const char *tn_graph_get_source(const tn_graph *g, tn_value v, uint32_t index) {
-    const tn__node *n = g ? maker(g, v) : NULL;
+    const tn__node *n = TN__IS(g, GRAPH) ? maker(g, v) : NULL;
     const tn__source_set *set = n ? tn__graph_sources(g, n->source) : NULL;
     return set && index < set->n ? set->texts[index] : NULL;
 }

@@ -529,7 +529,6 @@ tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats
 }
 
 static tn_error *check_profile(const tn_executable *x, const char *what) {
-    if (!x) return TN__FAIL(NULL, INVALID_ARGUMENT, "%s: executable is NULL", what);
     const tn__settings *s = x->settings;
     if (!s->config.profile) return TN__FAIL(&s->context->allocator, INVALID_ARGUMENT, "%s: compile with option profile=on", what);
     if (s->device->get_profile) return NULL;
@@ -539,6 +538,7 @@ static tn_error *check_profile(const tn_executable *x, const char *what) {
 tn_error *tn_executable_get_profile(tn_executable *executable, tn_profile **out_profile) {
     if (!out_profile) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_profile: out_profile is NULL");
     *out_profile = NULL;
+    TN__HANDLE(executable, EXECUTABLE);
     TN__TRY(check_profile(executable, "tn_executable_get_profile"));
     tn_profile *p;
     TN__TRY(tn__profile_create(executable->settings->context, &p));
@@ -549,6 +549,7 @@ tn_error *tn_executable_get_profile(tn_executable *executable, tn_profile **out_
 }
 
 tn_error *tn_executable_reset_profile(tn_executable *executable) {
+    TN__HANDLE(executable, EXECUTABLE);
     TN__TRY(check_profile(executable, "tn_executable_reset_profile"));
     return tn__executable_add_profile(executable, NULL);
 }

@@ -158,10 +158,9 @@ const char *tn_options_get_origin(const tn_options *options, const char *key) {
 int64_t tn__options_int(const tn_options *options, tn__option option) { return strtoll(options->values[option], NULL, 10); }
 
 tn_error *tn_options_set_hook(tn_options *options, const tn_hook *hook) {
-    if (!options || (hook && hook->struct_size < sizeof(size_t)))
-        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_options_set_hook: options is NULL, or struct_size is not set");
+    TN__HANDLE(options, OPTIONS);
     tn_hook own = {0};
-    if (hook) memcpy(&own, hook, hook->struct_size < sizeof own ? hook->struct_size : sizeof own);
+    if (hook) TN__STRUCT_READ(&own, hook);
     options->hook = own;
     return NULL;
 }
