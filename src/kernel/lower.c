@@ -324,6 +324,7 @@ static tn_error *lower_outputs(tn__lower *l) {
         if (s->kind == TN__SLOT_ARENA) {
             s->kind = TN__SLOT_OUTPUT;
             s->index = i;
+            TN__TRY(tn__lower_give_source(l, slot)); /* of reshapes at the end */
             continue;
         }
         uint32_t copy[2] = {slot, tn__lower_slot(l, TN__SLOT_OUTPUT, tn__lower_bytes(tn__type_of(l->g, l->g->outputs.data[i].value), 0))};
@@ -356,6 +357,7 @@ static tn_error *lower_graph(tn__lower *l, tn__arena *scratch) {
         TN__TRY(tn__error_prefix(tn__node_error(g, &g->nodes.data[i], lower_node(l, i)), "lowering node %u", i));
     }
     TN__TRY(lower_outputs(l));
+    TN__TRY(tn__lower_take_sources(l));
     return tn__lower_schedule(l);
 }
 

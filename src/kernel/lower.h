@@ -117,6 +117,10 @@ bool tn__lower_move_map(const tn_graph *g, const tn__node *n, tn__kmap *out);
 bool tn__lower_is_alias(tn__op op);
 /* Fills l->sources. After the views. */
 tn_error *tn__lower_sources(tn__lower *l, tn__arena *arena);
+/* Whoever writes the slot does what the present node would do. */
+tn_error *tn__lower_give_source(tn__lower *l, uint32_t slot);
+/* Carries that out; between the walk and tn__lower_schedule. */
+tn_error *tn__lower_take_sources(tn__lower *l);
 /* Finds the moved values that need no copy (views). After the groups. */
 tn_error *tn__lower_views(tn__lower *l, tn__arena *arena);
 /* transpose, slice, expand, pad (constant), concat, split piece: affine copies. *out_done false: not for kernels. */

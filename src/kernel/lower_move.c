@@ -98,7 +98,10 @@ static tn_error *concat_blocked(tn__lower *l, uint32_t at, const tn__node *n) {
         tn__kmap in = {0, {own * s, 1}}, to = {first * s, {blocks * s, 1}};
         size_t offset = tn__dtype_bytes(out->dtype, first * s);
         first += own;
-        if (out->dims[0] == 1 && place_part(l, src, dst, offset, tn__lower_bytes(t, l->w))) continue;
+        if (out->dims[0] == 1 && place_part(l, src, dst, offset, tn__lower_bytes(t, l->w))) {
+            TN__TRY(tn__lower_give_source(l, src));
+            continue;
+        }
         TN__TRY(copy(l, at, out->dtype, src, dst, 2, dims, &in, &to, NULL, 0, 0));
     }
     return NULL;
@@ -119,7 +122,10 @@ static tn_error *concat_plain(tn__lower *l, uint32_t at, const tn__node *n, int3
         row_major(&in, t->rank, t->dims);
         to.offset = first * to.stride[axis];
         first += t->dims[axis];
-        if (outer == 1 && place_part(l, src, dst, tn__dtype_bytes(out->dtype, to.offset), tn__lower_bytes(t, 0))) continue;
+        if (outer == 1 && place_part(l, src, dst, tn__dtype_bytes(out->dtype, to.offset), tn__lower_bytes(t, 0))) {
+            TN__TRY(tn__lower_give_source(l, src));
+            continue;
+        }
         TN__TRY(copy(l, at, out->dtype, src, dst, t->rank, t->dims, &in, &to, NULL, 0, 0));
     }
     return NULL;

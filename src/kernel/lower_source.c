@@ -1,6 +1,7 @@
 /* Which sources a launch has: those of the nodes that it computes. Besides the node that the walk is at, these are all that have no launch of
  * their own and that it reads through: members of its group, views, values that are one number everywhere, and reshapes, which only rename
- * memory. Of the latter a reshape that is read by no launch, because it is a graph output, is in none. */
+ * memory. A concat whose operands are written to their places at once, and a reshape that is a graph output, are in the launches that
+ * write there. */
 #include "kernel/lower.h"
 
 #include "kernel/lower_maps.h"
@@ -33,6 +34,48 @@ tn_error *tn__lower_sources(tn__lower *l, tn__arena *arena) {
             if (!all) return tn__error_oom();
         }
         l->sources[i] = all;
+    }
+    return NULL;
+}
+
+static tn_error *merge(const tn__lower *l, uint32_t *set, uint32_t more) {
+    if (!more) return NULL;
+    *set = tn__sources_merge(l->g->sources, *set, more);
+    return *set ? NULL : tn__error_oom();
+}
+
+tn_error *tn__lower_give_source(tn__lower *l, uint32_t slot) { return merge(l, &l->p->slots.data[slot].source, l->source); }
+
+static tn_error *take(const tn__lower *l, tn__step *s, uint32_t slot) {
+    for (const tn__slot *at = &l->p->slots.data[slot];; at = &l->p->slots.data[at->index]) { /* also for what the slot is a part of */
+        TN__TRY(merge(l, &s->source, at->source));
+        if (at->kind != TN__SLOT_PART) return NULL;
+    }
+}
+
+static tn_error *take_kernel(const tn__lower *l, tn__step *s, const tn__kernel *k, const uint32_t *slots) {
+    TN__TRY(take(l, s, slots[k->out_buffer]));
+    for (int32_t i = 0; i < k->n_stores; i++) TN__TRY(take(l, s, slots[k->stores[i].buffer]));
+    return NULL;
+}
+
+static tn_error *take_loop(const tn__lower *l, tn__step *s) {
+    for (uint32_t i = 0; i < s->loop->n_strands * s->loop->n_launches; i++) {
+        const tn__loop_launch *x = &s->loop->launches[i];
+        uint32_t slots[TN__K_BUFFERS];
+        for (uint32_t b = 0; b < x->n_buffers; b++) slots[b] = x->buffers[b].slot;
+        TN__TRY(take_kernel(l, s, l->p->kernels.data[x->kernel], slots));
+    }
+    return NULL;
+}
+
+tn_error *tn__lower_take_sources(tn__lower *l) {
+    for (size_t i = 0; l->sources && i < l->p->steps.count; i++) {
+        tn__step *s = &l->p->steps.data[i];
+        if (s->kind == TN__STEP_KERNEL) TN__TRY(take_kernel(l, s, l->p->kernels.data[s->stages[0].kernel], s->stages[0].slots));
+        else if (s->kind == TN__STEP_LOOP) TN__TRY(take_loop(l, s));
+        else if (s->kind == TN__STEP_CALL)
+            for (uint32_t k = l->g->nodes.data[s->node].n_in; k < s->n_slots; k++) TN__TRY(take(l, s, s->slots[k]));
     }
     return NULL;
 }

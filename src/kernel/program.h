@@ -14,6 +14,7 @@ typedef struct tn__slot {
     tn__slot_kind kind;
     bool has_parts;      /* some PART lies in it */
     uint32_t index;      /* INPUT, OUTPUT; PART: the slot that it is a part of, itself a PART until tn__kprogram_plan */
+    uint32_t source;     /* while lowering: set of nodes without a launch whose result it is; whoever writes the slot takes it */
     tn_tensor *constant; /* CONSTANT that is not packed: retained */
     void *data;          /* CONSTANT; of a packed one once the program is packed */
     size_t bytes;

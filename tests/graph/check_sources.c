@@ -84,9 +84,7 @@ static bool may_go(const tn_graph *g, const tn__node *n, const char *pass) {
     if (!strcmp(pass, "clean")) return moves || n->op == TN_OP_identity || n->op == TN_OP_cast;
     if (!strcmp(pass, "sink_transpose")) return n->op == TN_OP_transpose;
     if (!strcmp(pass, "expand")) return n->op == TN_OP_dropout || moves || (n->op == TN_OP_mean && n->n_in == 1);
-    if (!strcmp(pass, "lowering")) /* another name for an output's memory; nothing to compute */
-        return n->op == TN_OP_reshape || n->op == TN_OP_flatten || n->op == TN_OP_squeeze || n->op == TN_OP_unsqueeze ||
-               !tn__type_elements(&g->values.data[n->first_out].type);
+    if (!strcmp(pass, "lowering")) return !tn__type_elements(&g->values.data[n->first_out].type); /* nothing to compute */
     if (strcmp(pass, "algebra")) return false;
     switch (n->op) {
     case TN_OP_add: case TN_OP_sub: case TN_OP_mul: case TN_OP_div: return has_constant_operand(g, n);

@@ -48,7 +48,9 @@ static tn_error *build(tn_context *context, tn_graph **out_graph) {
         for (int i = 0; i < 6; i++) w[i] = (float)i;
         tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){4, 3});
         tn_value w_value = tn_graph_constant(g, weight);
+        tn_graph_set_current_source(g, "model.py:1");
         tn_value y = tn_graph_op(g, "matmul", (tn_value[]){x, w_value}, 2, NULL, 0, 1);
+        tn_graph_set_current_source(g, "model.py:2");
         y = tn_graph_op(g, "relu", &y, 1, NULL, 0, 1);
         tn_attr alpha = {.name = "alpha", .kind = TN_ATTR_FLOAT, .f = 0.5};
         y = tn_graph_op(g, "leaky_relu", &y, 1, &alpha, 1, 1);
@@ -121,10 +123,16 @@ static tn_error *whole_way(tn_context *context, const way *w) {
     if (!error) error = tn_options_create(context, &options);
     if (!error) error = tn_options_set(options, "device", w->device);
     if (!error) error = tn_options_set(options, "threads", "2");
+    if (!error) error = tn_options_set(options, "profile", "on");
     if (!error) error = w->cache ? tn_options_set(options, "cache_dir", w->cache) : tn_options_set(options, "cache", "off");
     if (!error) error = tn_compile(graph, options, &executable);
     if (!error) error = make_inputs(context, w, x);
     if (!error) error = tn_executable_run(executable, x, w->import ? 2 : 1, &y, 1);
+    if (!error && !strcmp(w->device, "cpu")) {
+        tn_profile *profile;
+        error = tn_executable_get_profile(executable, &profile);
+        if (!error) tn_profile_release(profile);
+    }
     if (!error) { /* of zeros: sigmoid(0), or minus a fifth */
         float found = ((float *)tn_tensor_get_data(y))[0], wanted = w->import ? -0.2f : 0.5f;
         assert_true(found > wanted - 1e-6f && found < wanted + 1e-6f);
