@@ -19,7 +19,7 @@ typedef struct tn_value_type {
 /* A node that does not exist yet. All pointers are borrowed for the call. */
 typedef struct tn_query_node {
     size_t struct_size;
-    const char *op;              /* a name of docs/ops.md */
+    const char *op;              /* a name of docs/ops.md, or of a registered custom op */
     const tn_value_type *inputs; /* n_inputs; dtype TN_DTYPE_NONE: an absent optional operand */
     tn_tensor *const *constants; /* NULL; or per operand its value if that is known when compiling, else NULL. A value's type
                                     counts instead of inputs[k] */
@@ -59,6 +59,8 @@ TN_API void tn_query_cache_get_counts(const tn_query_cache *cache, uint64_t *out
  * dimensions are open, sizes are tried that fit the op; yes then means for all sizes that the op itself takes. No is given by
  * policy (see `policy`) to what works but is evaluated by the reference: ops whose result's shape depends on data, and operands
  * that decide shapes while their value is not known. What depends on values (an index out of range) is no part of the promise.
+ *
+ * Of a custom op only `infer` is asked: that its kernel works is the caller's promise. Such answers are not kept in the cache.
  *
  * "No" is an answer, not an error. Errors: NULL, wrong struct_size, an unknown device, a cache of another context or device, no
  * memory. `cache` may be NULL. Thread-safe without a cache. */

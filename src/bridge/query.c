@@ -4,7 +4,9 @@
  *   types all known      one dry compilation decides
  *   dimensions open      sizes are tried until the shape rule takes them; those decide
  *   a value open         that decides a shape: the element types decide, and the answer is no by policy
- *   sub-graphs           every node in them is asked about in turn */
+ *   sub-graphs           every node in them is asked about in turn
+ *   a custom op          its shape rule and the element types decide; the kernel is not called */
+#include "ir/custom.h"
 #include "session/session.h"
 #include "tenon/query.h"
 
@@ -307,7 +309,7 @@ static tn_error *ask_body(question *q, const tn_graph *body, uint32_t depth, ver
         TN__TRY(ask(&inner, depth + 1, &answer));
         if (answer.supported || answer.policy) continue; /* what is slow inside of a body is still done */
         v->supported = false;
-        v->why = tn__arena_printf(q->arena, "in a sub-graph: %s: %s", tn__op_infos[n->op].name, answer.why);
+        v->why = tn__arena_printf(q->arena, "in a sub-graph: %s: %s", tn__op_text(n->op, n->attrs), answer.why);
         return v->why ? NULL : tn__error_oom();
     }
     return NULL;
@@ -352,8 +354,9 @@ static tn_error *ask(question *q, uint32_t depth, verdict *v) {
     if (!(e = keep_types(q, g, first, v))) {
         bool open = !operands_are_static(q), control = info->flags & TN__OP_CONTROL;
         bool late = policy && !(info->flags & TN__OP_DATADEP); /* by a value that is open */
-        if (open || late) e = check_dtypes(q, g);
-        if (!e && (late || control)) e = tn__compile_dry(g, q->options);
+        bool custom = q->op == TN_OP_custom; /* its kernel is the caller's: not for us to try */
+        if (open || late || custom) e = check_dtypes(q, g);
+        if (!e && (late || control || custom)) e = tn__compile_dry(g, q->options);
         else if (!e) e = open ? try_sizes(q) : try_types(q, g);
     }
     tn_graph_release(g);
@@ -552,6 +555,12 @@ void tn_query_cache_get_counts(const tn_query_cache *c, uint64_t *out_hits, uint
 static tn_error *read_attrs(tn_graph *g, tn__op op, const tn_query_node *n, const void **out) {
     void *attrs = tn__attrs_new(g, op);
     if (!attrs) return tn__error_oom();
+    *out = attrs;
+    if (op == TN_OP_custom) {
+        tn__custom_call **call = &((tn__attrs_custom *)attrs)->call;
+        TN__TRY(tn__custom_begin(g, n->op, call));
+        return tn__custom_take_attrs(g, n->attrs, n->n_attrs, *call);
+    }
     for (uint32_t i = 0; i < n->n_attrs; i++) {
         const tn_attr *at = &n->attrs[i];
         bool graph = at->kind == TN_ATTR_GRAPH && at->graph;
@@ -560,7 +569,6 @@ static tn_error *read_attrs(tn_graph *g, tn__op op, const tn_query_node *n, cons
         if (e && graph) tn_graph_release(at->graph);
         if (e) return e;
     }
-    *out = attrs;
     return NULL;
 }
 
@@ -593,7 +601,7 @@ static tn_error *answer_node(question *q, tn_query_cache *cache, const tn_query_
         q->in = in;
         q->n_in = n->n_inputs;
         q->n_out = n->n_outputs;
-        e = cache ? ask_remembering(cache, q, v) : ask(q, 0, v);
+        e = cache && q->op != TN_OP_custom ? ask_remembering(cache, q, v) : ask(q, 0, v);
     }
     tn_graph_release(holder);
     return e;
@@ -634,6 +642,7 @@ tn_error *tn_query(tn_context *context, const char *device, const tn_query_node 
     for (uint32_t k = 0; !n.inputs && k < n.n_inputs; k++)
         if (!n.constants[k]) return TN__FAIL(a, INVALID_ARGUMENT, "tn_query: operand %u has neither type nor value", k);
     question q = {.context = context, .op = tn__op_from_name(n.op)};
+    if (!q.op && tn_custom_op_is_registered(context, n.op)) q.op = TN_OP_custom;
     if (cache) {
         const char *has = tn_options_get(cache->options, "device");
         if (cache->context != context || strcmp(has, device ? device : "cpu"))

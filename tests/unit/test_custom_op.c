@@ -483,6 +483,49 @@ static void in_loops(void **state) {
         }
 }
 
+/* ---- tn_query ------------------------------------------------------------------------------------------------ */
+
+static bool ask(const char *name, tn_dtype dtype, uint32_t n_in, const char *why, tn_query_type *out) {
+    const int64_t dims[2] = {-5, 3};
+    tn_value_type types[2] = {{dtype, 2, dims}, {dtype, 2, dims}};
+    tn_query_node node = {.struct_size = sizeof node, .op = name, .inputs = types, .n_inputs = n_in, .n_outputs = 1};
+    tn_query_answer answer = {.struct_size = sizeof answer, .outputs = out, .max_outputs = 1};
+    OK(tn_query(context, "cpu", &node, NULL, &answer));
+    if (!strstr(answer.why, why)) print_error("%s\n", answer.why);
+    assert_non_null(strstr(answer.why, why));
+    return answer.supported;
+}
+
+/* Types come from infer; the kernel is never called for an answer, in a body neither. */
+static void queries(void **state) {
+    tn_query_type out = {0};
+    assert_true(ask("test::scale", TN_DTYPE_f32, 1, "", &out));
+    assert_int_equal(out.dtype, TN_DTYPE_f32);
+    assert_true(out.rank == 2 && out.dims[0] == -5 && out.dims[1] == 3);
+    assert_true(ask("keep", TN_DTYPE_f32, 1, "", &out));
+    assert_true(out.rank == 1 && out.dims[0] == TN_DIM_UNKNOWN);
+    assert_false(ask("test::scale", TN_DTYPE_f32, 2, "2 inputs, wanted 1 to 1", NULL));
+    assert_false(ask("test::scale", TN_DTYPE_string, 1, "string", NULL));
+    assert_false(ask("nobody", TN_DTYPE_f32, 1, "there is no op 'nobody'", NULL));
+    assert_false(ask("custom", TN_DTYPE_f32, 1, "no custom op 'custom'", NULL));
+    tn_graph *bodies[2];
+    for (int b = 0; b < 2; b++) {
+        bodies[b] = graph_of(2);
+        tn_graph_output(bodies[b], "y", custom(bodies[b], "test::scale", tn_graph_get_input(bodies[b], 0), "t"));
+    }
+    tn_attr attrs[2] = {{.name = "then_branch", .kind = TN_ATTR_GRAPH, .graph = bodies[0]},
+                        {.name = "else_branch", .kind = TN_ATTR_GRAPH, .graph = bodies[1]}};
+    const int64_t two = 2;
+    tn_value_type types[2] = {{TN_DTYPE_bool, 0, NULL}, {TN_DTYPE_f32, 1, &two}};
+    tn_query_node node = {.struct_size = sizeof node, .op = "if", .inputs = types, .n_inputs = 2, .attrs = attrs, .n_attrs = 2, .n_outputs = 1};
+    tn_query_answer answer = {.struct_size = sizeof answer};
+    OK(tn_query(context, "cpu", &node, NULL, &answer));
+    assert_true(answer.supported);
+    assert_int_equal(p.evaluated, 0);
+    tn_graph_release(bodies[0]);
+    tn_graph_release(bodies[1]);
+}
+
 /* ---- ONNX ---------------------------------------------------------------------------------------------------- */
 
 /* A graph with "my.domain::Scale", "pure" (no domain) and a loop around the former, through a file. */
@@ -540,7 +583,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(symbols, setup, teardown),      cmocka_unit_test_setup_teardown(open_shapes, setup, teardown),
         cmocka_unit_test_setup_teardown(effects, setup, teardown),      cmocka_unit_test_setup_teardown(effects_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(purity, setup, teardown),       cmocka_unit_test_setup_teardown(in_loops, setup, teardown),
-        cmocka_unit_test_setup_teardown(onnx_round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(onnx_round_trip, setup, teardown), cmocka_unit_test_setup_teardown(queries, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
