@@ -15,7 +15,8 @@
     K(PROFILE, "profile")       \
     K(PARTITION, "partition")   \
     K(QUERY_CACHE, "query cache") \
-    K(CUSTOM_CALL, "custom call")
+    K(CUSTOM_CALL, "custom call") \
+    K(SIGNATURE_CACHE, "signature cache")
 
 typedef enum tn__handle_kind {
     TN__HANDLE_RELEASED = 0x746e3000, /* "tn0", so that small numbers and texts are no kinds */

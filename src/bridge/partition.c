@@ -494,8 +494,9 @@ double tn_partition_get_gain_ns(const tn_partition *p, uint32_t c) { return TN__
 const char *tn_partition_get_report(const tn_partition *p) { return TN__IS(p, PARTITION) ? p->report : NULL; }
 
 const tn_partition_step *tn_partition_get_steps(const tn_partition *p, uint32_t *out_n) {
-    if (out_n) *out_n = p ? p->n_steps : 0;
-    return p ? p->steps : NULL;
+    bool good = TN__IS(p, PARTITION);
+    if (out_n) *out_n = good ? p->n_steps : 0;
+    return good ? p->steps : NULL;
 }
 
 #define GET(name, type, member)                                                                                                  \

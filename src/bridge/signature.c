@@ -38,6 +38,7 @@ typedef struct waiter {
 } waiter;
 
 struct tn_signature_cache {
+    tn__handle handle;
     tn_context *context;
     uint32_t max_entries, n_buckets; /* a power of two */
     bool retry_failed;
@@ -298,7 +299,8 @@ static tn_error *check(const tn_signature_cache *c, const tn_signature *given, t
 tn_error *tn_signature_cache_get(tn_signature_cache *c, const tn_signature *signature, tn_signature_compile compile, void *self,
                                  tn_executable **out) {
     if (out) *out = NULL;
-    if (!c || !signature || !compile || !out) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_signature_cache_get: NULL argument");
+    TN__HANDLE(c, SIGNATURE_CACHE);
+    if (!signature || !compile || !out) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_signature_cache_get: NULL argument");
     tn_signature s;
     TN__TRY(check(c, signature, &s));
     uint64_t hash = hash_of(&s);
@@ -360,7 +362,7 @@ static uint32_t forget_matching(tn_signature_cache *c, const uint64_t *cluster) 
 bool tn_signature_cache_evict(tn_signature_cache *c, const tn_signature *signature) {
     tn_signature s;
     entry *garbage = NULL;
-    if (!c || !signature) return false;
+    if (!TN__IS(c, SIGNATURE_CACHE) || !signature) return false;
     tn_error *error = check(c, signature, &s);
     if (error) {
         tn_error_destroy(error);
@@ -374,36 +376,34 @@ bool tn_signature_cache_evict(tn_signature_cache *c, const tn_signature *signatu
     return e != NULL;
 }
 
-uint32_t tn_signature_cache_evict_cluster(tn_signature_cache *c, uint64_t cluster) { return c ? forget_matching(c, &cluster) : 0; }
+uint32_t tn_signature_cache_evict_cluster(tn_signature_cache *c, uint64_t cluster) { return TN__IS(c, SIGNATURE_CACHE) ? forget_matching(c, &cluster) : 0; }
 
 void tn_signature_cache_clear(tn_signature_cache *c) {
-    if (c) forget_matching(c, NULL);
+    if (TN__IS(c, SIGNATURE_CACHE)) forget_matching(c, NULL);
 }
 
 tn_error *tn_signature_cache_get_stats(tn_signature_cache *c, tn_signature_cache_stats *out) {
-    if (!c || !out || out->struct_size < sizeof(size_t))
-        return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_signature_cache_get_stats: NULL argument, or struct_size is not set");
-    size_t bytes = out->struct_size;
+    TN__HANDLE(c, SIGNATURE_CACHE);
+    TN__STRUCT_CHECK(out);
     tn__os_mutex_lock(&c->mutex);
     tn_signature_cache_stats stats = c->stats;
     tn__os_mutex_unlock(&c->mutex);
-    stats.struct_size = bytes;
-    memcpy(out, &stats, bytes < sizeof stats ? bytes : sizeof stats);
+    TN__STRUCT_WRITE(out, &stats);
     return NULL;
 }
 
 tn_error *tn_signature_cache_create(tn_context *context, const tn_signature_cache_options *options, tn_signature_cache **out) {
     if (out) *out = NULL;
-    if (!context || !out || (options && options->struct_size < sizeof(size_t)))
-        return TN__FAIL(context ? &context->allocator : NULL, INVALID_ARGUMENT,
-                        "tn_signature_cache_create: NULL argument, or struct_size is not set");
+    TN__HANDLE(context, CONTEXT);
+    if (!out) return TN__FAIL(&context->allocator, INVALID_ARGUMENT, "tn_signature_cache_create: out is NULL");
     tn_signature_cache_options o = {0};
-    if (options) memcpy(&o, options, options->struct_size < sizeof o ? options->struct_size : sizeof o);
+    if (options) TN__STRUCT_READ(&o, options);
     const tn_allocator *a = &context->allocator;
     if (o.max_entries > MOST_ENTRIES)
         return TN__FAIL(a, LIMIT_EXCEEDED, "tn_signature_cache_create: %u entries, limit %d", o.max_entries, MOST_ENTRIES);
     tn_signature_cache *c = tn__alloc_zero(a, sizeof *c);
     if (!c) return tn__error_oom();
+    tn__handle_init(&c->handle, TN__HANDLE_SIGNATURE_CACHE);
     c->max_entries = o.max_entries ? o.max_entries : DEFAULT_ENTRIES;
     c->retry_failed = o.retry_failed;
     c->n_buckets = 16;
@@ -422,13 +422,14 @@ tn_error *tn_signature_cache_create(tn_context *context, const tn_signature_cach
 }
 
 void tn_signature_cache_release(tn_signature_cache *c) {
-    if (!c) return;
+    if (!TN__IS(c, SIGNATURE_CACHE)) return;
     tn_context *context = c->context;
     const tn_allocator *a = &context->allocator;
     forget_matching(c, NULL);
     tn__os_condition_deinit(&c->built);
     tn__os_mutex_deinit(&c->mutex);
     tn__free(a, c->buckets, c->n_buckets * sizeof *c->buckets);
+    tn__handle_deinit(&c->handle);
     tn__free(a, c, sizeof *c);
     tn_context_release(context);
 }

@@ -224,7 +224,7 @@ tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
 }
 
 tn_value tn_graph_constant_copy(tn_graph *g, tn_dtype dtype, int32_t rank, const int64_t *dims, const void *values) {
-    if (!g || g->error) return tn__none();
+    if (!may_build(g)) return tn__none();
     tn_tensor *t = NULL;
     tn_error *e = tn_tensor_create(g->context, dtype, rank, dims, &t);
     if (!e && !values && tn_tensor_get_bytes(t))

@@ -33,7 +33,8 @@ typedef struct objects {
     tn_executable *executable;
     tn_partition *partition;
     tn_query_cache *cache;
-    void *all[7];
+    tn_signature_cache *signatures;
+    void *all[8];
 } objects;
 
 static bool count(void *self, uint32_t *out) { return *out = 0, true; }
@@ -62,12 +63,14 @@ static int set_up(void **state) {
     ok(tn_compile(o->graph, o->options, &o->executable));
     ok(tn_partition_create(o->context, &source, &choice, &o->partition));
     ok(tn_query_cache_create(o->context, "ref", &o->cache));
+    ok(tn_signature_cache_create(o->context, NULL, &o->signatures));
     memcpy(o->all, &o->context, sizeof o->all);
     *state = o;
     return 0;
 }
 
 static void release_all(objects *o) {
+    tn_signature_cache_release(o->signatures);
     tn_query_cache_release(o->cache);
     tn_partition_release(o->partition);
     tn_executable_release(o->executable);
@@ -94,6 +97,8 @@ static void refused(tn_error *e, const char *words) {
     tn_error_destroy(e);
 }
 
+static tn_error *no_compile(void *self, const tn_signature *signature, tn_executable **out) { return NULL; }
+
 /* Every function that gives errors, with h in the place of each handle in turn; the others are right. */
 static void refuse_everywhere(const objects *o, void *h, const char *words, int right) {
     void *out = &out;
@@ -112,7 +117,7 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
         REFUSED(kind, call);                            \
         if (right != kind) assert_null(out);            \
     } while (0)
-    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE };
+    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE, SIGNATURES };
     CLEARED(CONTEXT, tn_tensor_create(h, TN_DTYPE_f32, 0, NULL, (tn_tensor **)(void *)&out));
     CLEARED(CONTEXT, tn_tensor_create_borrowed(h, TN_DTYPE_f32, 0, NULL, &stats, 8, NULL, NULL, (tn_tensor **)(void *)&out));
     CLEARED(CONTEXT, tn_graph_create(h, "g", (tn_graph **)(void *)&out));
@@ -125,6 +130,17 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
     CLEARED(CONTEXT, tn_query_cache_create(h, "ref", (tn_query_cache **)(void *)&out));
     REFUSED(CONTEXT, tn_query(h, "ref", &node, NULL, &answer));
     if (h) REFUSED(CACHE, tn_query(o->context, "ref", &node, h, &answer));
+    CLEARED(CONTEXT, tn_signature_cache_create(h, NULL, (tn_signature_cache **)(void *)&out));
+    static const tn_signature signature = {.struct_size = sizeof signature};
+    tn_signature_cache_stats cache_stats = {.struct_size = sizeof cache_stats};
+    CLEARED(SIGNATURES, tn_signature_cache_get(h, &signature, no_compile, NULL, (tn_executable **)(void *)&out));
+    REFUSED(SIGNATURES, tn_signature_cache_get_stats(h, &cache_stats));
+    struct DLManagedTensor *managed = NULL, *foreign = (void *)&stats; /* not looked at */
+    struct DLManagedTensorVersioned *managed_versioned = NULL, *foreign_versioned = (void *)&stats;
+    CLEARED(CONTEXT, tn_tensor_from_dlpack(h, foreign, (tn_tensor **)(void *)&out));
+    CLEARED(CONTEXT, tn_tensor_from_dlpack_versioned(h, foreign_versioned, (tn_tensor **)(void *)&out));
+    REFUSED(TENSOR, tn_tensor_to_dlpack(h, &managed));
+    REFUSED(TENSOR, tn_tensor_to_dlpack_versioned(h, &managed_versioned));
     static const tn_custom_op custom = {.struct_size = 0};
     REFUSED(CONTEXT, tn_custom_op_register(h, &custom));
     REFUSED(CONTEXT, tn_custom_op_unregister(h, "name"));
@@ -158,7 +174,7 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
 
 /* Functions that give no error: nothing, zero or NULL. */
 static void ignored_everywhere(void *h, int right) {
-    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE };
+    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE, SIGNATURES };
     const tn_value one = {1};
     const int64_t *dims = &(int64_t){1};
     uint64_t hits = 1, misses = 1;
@@ -183,6 +199,7 @@ static void ignored_everywhere(void *h, int right) {
         assert_int_equal(tn_graph_symbol(h, "N"), TN_DIM_UNKNOWN);
         assert_int_equal(tn_graph_input(h, "x", TN_DTYPE_f32, 0, NULL).id, 0);
         assert_int_equal(tn_graph_constant(h, NULL).id, 0);
+        assert_int_equal(tn_graph_constant_copy(h, TN_DTYPE_f32, 0, NULL, &one).id, 0);
         assert_int_equal(tn_graph_custom(h, "name", &one, 1, NULL, 0, 1).id, 0);
         assert_int_equal(tn_graph_op(h, "neg", &one, 1, NULL, 0, 1).id, 0);
         tn_graph_set_name(h, one, "n");
@@ -219,11 +236,20 @@ static void ignored_everywhere(void *h, int right) {
         assert_null(tn_partition_get_outputs(h, 0, &n));
         assert_true(tn_partition_get_gain_ns(h, 0) == 0);
         assert_null(tn_partition_get_report(h));
+        assert_null(tn_partition_get_steps(h, &n));
+        assert_int_equal(n, 0);
     }
     if (right != CACHE) {
         tn_query_cache_release(h);
         tn_query_cache_get_counts(h, &hits, &misses);
         assert_int_equal(hits + misses, 0);
+    }
+    if (right != SIGNATURES) {
+        static const tn_signature signature = {.struct_size = sizeof signature};
+        assert_false(tn_signature_cache_evict(h, &signature));
+        assert_int_equal(tn_signature_cache_evict_cluster(h, 0), 0);
+        tn_signature_cache_clear(h);
+        tn_signature_cache_release(h);
     }
 }
 
@@ -236,9 +262,9 @@ static void test_null(void **state) {
 
 static void test_another_kind(void **state) {
     static const char *const words[] = {"of kind context", "of kind tensor", "of kind graph", "of kind set of options",
-                                        "of kind executable", "of kind partition", "of kind query cache"};
+                                        "of kind executable", "of kind partition", "of kind query cache", "of kind signature cache"};
     objects *o = *state;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         refuse_everywhere(o, o->all[i], words[i], i);
         ignored_everywhere(o->all[i], i);
     }
@@ -257,7 +283,7 @@ static void test_released(void **state) {
     ignored_everywhere(gone.tensor, -1);
     tn_context_retain(o->context); /* so that the error's own allocator is alive */
     release_all(o);
-    for (int i = 1; i < 7; i++) ignored_everywhere(o->all[i], -1);
+    for (int i = 1; i < 8; i++) ignored_everywhere(o->all[i], -1);
     refused(tn_graph_check(o->graph), "graph was released");
     refused(tn_options_set(o->options, "device", "ref"), "options was released");
     tn_context_release(o->context);
@@ -316,6 +342,9 @@ static void test_struct_sizes(void **state) {
     tn_query_node node = {.struct_size = 2, .op = "neg"};
     tn_query_answer answer = {.struct_size = sizeof answer};
     refused(tn_query(o->context, "ref", &node, NULL, &answer), "struct_size is 2");
+    tn_signature_cache *signatures = NULL;
+    refused(tn_signature_cache_create(o->context, &(tn_signature_cache_options){.struct_size = 1}, &signatures), "struct_size is 1");
+    assert_null(signatures);
     refused(tn_custom_op_register(o->context, &(tn_custom_op){.struct_size = 5}), "struct_size is 5");
 
     /* a newer caller's struct is longer: what this library does not know is not read */
