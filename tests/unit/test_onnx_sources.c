@@ -141,7 +141,10 @@ static void through_a_file(void **state) {
     tn_graph_set_source(g, b, "line 1\nline 2");
     tn_graph_add_source(g, b, "second");
     tn_graph_set_source(g, c, "\xff\n"); /* no UTF-8: comes back escaped */
+    tn_value r = tn_graph_op(g, "rsqrt", &x, 1, NULL, 0, 1); /* becomes two nodes */
+    tn_graph_set_source(g, r, "root");
     tn_graph_output(g, "c", c);
+    tn_graph_output(g, "r", r);
     ok(tn_graph_check(g));
     ok(tn_onnx_save_file(g, path));
     ok(tn_onnx_load_file(context, path, &again));
@@ -149,6 +152,8 @@ static void through_a_file(void **state) {
     HAS(again, a2, "one");
     HAS(again, b2, "line 1\nline 2", "second");
     HAS(again, c2, "\\xff\\n");
+    HAS(again, output(again, 1), "root");
+    HAS(again, before(again, output(again, 1)), "root");
     tn_graph_release(again);
     tn_graph_release(g);
     unlink(path);

@@ -163,11 +163,12 @@ static void refused_in_words(void **state) {
 
 enum { MOST_OPEN = 16 };
 
+/* What a hook saw; everything but `part` comes on the thread that runs. */
 typedef struct watcher {
     tn__os_mutex mutex;
     int open, begun, ended, steps, parts;
     char names[MOST_OPEN][128];
-    bool found[N_SOURCES], generated, lowered, pass;
+    bool found[N_SOURCES], generated, lowered, pass, host;
     bool wrong; /* an end without its begin, a part outside of a kernel, time that goes back */
 } watcher;
 
@@ -183,6 +184,7 @@ static void begin(void *self, const tn_profile_row *row) {
         w->pass |= !strcmp(row->kernel, "cse");
     } else {
         w->steps++;
+        w->host |= !strcmp(row->kind, "host") && !strcmp(row->kernel, "non_zero");
         mark(row, w->found);
     }
 }
@@ -259,6 +261,47 @@ static void a_step_that_fails_ends(void **state) {
     tn__os_mutex_deinit(&w.mutex);
 }
 
+/* A step whose result's size depends on data is the session's; what is behind it is compiled in the middle of the first run. */
+static void steps_of_the_session(void **state) {
+    (void)state;
+    watcher w = {0};
+    assert_true(tn__os_mutex_init(&w.mutex));
+    tn_hook hook = {.struct_size = sizeof hook, .self = &w, .begin = begin, .end = end, .part = part};
+    tn_graph *g;
+    const tn_value none = {0};
+    ok(tn_graph_create(context, "late", &g));
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 1, (int64_t[]){64});
+    tn_value i = op2(g, "non_zero", op2(g, "exp", x, none, "model.py:1"), none, "model.py:2");
+    tn_graph_output(g, "y", op2(g, "neg", i, none, "model.py:3"));
+    ok(tn_graph_check(g));
+    tn_executable *exe = compiled(g, "cpu", "on", &hook);
+    tn_graph_release(g);
+    int compiling = w.begun;
+    tn_tensor *in, *out = NULL;
+    ok(tn_tensor_create(context, TN_DTYPE_f32, 1, (int64_t[]){64}, &in));
+    ok(tn_executable_run(exe, &in, 1, &out, 1));
+    tn_tensor_release(out);
+    assert_false(w.wrong);
+    assert_int_equal(w.open, 0);
+    assert_true(w.host);
+    assert_true(w.begun - compiling > w.steps); /* phases too */
+    for (int k = 0; k < 3; k++)
+        if (!w.found[k]) fail_msg("no step has source %s", sources[k]);
+    tn_profile *p;
+    ok(tn_executable_get_profile(exe, &p));
+    bool found[N_SOURCES] = {false};
+    for (uint32_t k = 0; k < tn_profile_get_count(p); k++) {
+        tn_profile_row r = {.struct_size = sizeof r};
+        ok(tn_profile_get_row(p, k, &r));
+        mark(&r, found);
+    }
+    assert_true(found[0] && found[2]); /* of the device's steps before and behind it */
+    tn_profile_release(p);
+    tn_tensor_release(in);
+    tn_executable_release(exe);
+    tn__os_mutex_deinit(&w.mutex);
+}
+
 /* Only some of the functions, and a hook of an older version. */
 static void partial_hooks(void **state) {
     (void)state;
@@ -291,7 +334,8 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_counts_and_reset), cmocka_unit_test(refused_in_words), cmocka_unit_test(hooks_come_in_pairs),
-        cmocka_unit_test(a_step_that_fails_ends), cmocka_unit_test(partial_hooks),
+        cmocka_unit_test(a_step_that_fails_ends), cmocka_unit_test(steps_of_the_session),
+        cmocka_unit_test(partial_hooks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

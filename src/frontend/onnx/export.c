@@ -232,14 +232,6 @@ static tn_error *put_custom(writer *w, const tn__node *n) {
     return NULL;
 }
 
-static void put_simple(writer *w, const char *op_type, const char *in, const char *out) {
-    size_t begin = tn__wire_begin(&w->out, 1);
-    tn__wire_put_text(&w->out, 1, in);
-    tn__wire_put_text(&w->out, 2, out);
-    tn__wire_put_text(&w->out, 4, op_type);
-    tn__wire_end(&w->out, begin);
-}
-
 /* Operands before the captures of a node with bodies. */
 static uint32_t own_operands(const tn__node *n) {
     int64_t own = n->n_in;
@@ -271,6 +263,17 @@ static tn_error *put_sources(writer *w, const tn_graph *g, const tn__node *n, co
     return NULL;
 }
 
+/* A node without a name; n: the one whose sources it has, NULL: none. */
+static tn_error *put_simple(writer *w, const char *op_type, const char *in, const char *out, const tn_graph *g, const tn__node *n) {
+    size_t begin = tn__wire_begin(&w->out, 1);
+    tn__wire_put_text(&w->out, 1, in);
+    tn__wire_put_text(&w->out, 2, out);
+    tn__wire_put_text(&w->out, 4, op_type);
+    if (n) TN__TRY(put_sources(w, g, n, ""));
+    tn__wire_end(&w->out, begin);
+    return NULL;
+}
+
 static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const char *const *names) {
     tn__wire_out *o = &w->out;
     const tn__op_info *info = &tn__op_infos[n->op];
@@ -278,9 +281,8 @@ static tn_error *put_node(writer *w, const tn_graph *g, const tn__node *n, const
     if (n->op == TN_OP_rsqrt) { /* ONNX has it only in two steps */
         const char *root;
         TN__TRY(fresh_name(w, w->n_bodies, n->first_out, NULL, &root));
-        put_simple(w, "Sqrt", names[tn__in(g, n, 0).id], root);
-        put_simple(w, "Reciprocal", root, names[n->first_out]);
-        return NULL;
+        TN__TRY(put_simple(w, "Sqrt", names[tn__in(g, n, 0).id], root, g, n));
+        return put_simple(w, "Reciprocal", root, names[n->first_out], g, n);
     }
     if (!strcmp(info->onnx, "-") && n->op != TN_OP_custom) return TN__FAIL(w->a, UNSUPPORTED, "ONNX has no operator for %s", info->name);
     static const struct { tn__op op; int64_t opset; } newer[] = {
@@ -361,7 +363,7 @@ static tn_error *put_graph(writer *w, const tn_graph *g, const char *const *capt
     }
     for (size_t i = 0; i < g->outputs.count; i++) {
         const char *from = names[g->outputs.data[i].value.id];
-        if (from != out_names[i]) put_simple(w, "Identity", from, out_names[i]);
+        if (from != out_names[i]) TN__TRY(put_simple(w, "Identity", from, out_names[i], NULL, NULL));
     }
     tn__wire_put_text(o, 2, g->name);
     for (size_t i = 0; i < g->nodes.count; i++) {
