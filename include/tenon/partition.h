@@ -29,13 +29,21 @@ typedef struct tn_partition_node {
     uint32_t n_outputs;
     bool fetched;                 /* the outputs are read from outside of the graph: they become ports */
     double gain_ns;               /* nanoseconds saved per call by compiling it; <= 0: options->node_ns */
+    /* For marking by tn_query, where options->mark is NULL. */
+    const tn_attr *attrs;         /* n_attrs of Tenon's op; sub-graphs are borrowed */
+    uint32_t n_attrs;
+    const char *tenon_op;         /* name of Tenon's op; NULL: the op callback's */
+    tn_tensor *value;             /* of a constant, else NULL; retained by the partition while it is made */
 } tn_partition_node;
 
-/* The framework's graph. `false` from a callback makes the partition fail. */
+/* The framework's graph: nodes, edges, op name, attributes, constness. `false` from a callback makes the partition fail. A
+ * callback may call this library, the partitioner too. It must not throw or jump out: if an exception passes nevertheless, what
+ * the partition had made is freed and nothing is left locked. */
 typedef struct tn_partition_source {
     size_t struct_size;
     void *self;
     bool (*count)(void *self, uint32_t *out_count);
+    /* The data edges in the order of the operands. */
     bool (*inputs)(void *self, uint32_t node, const tn_edge **out_edges, uint32_t *out_n);
     bool (*op)(void *self, uint32_t node, const char **out_name);
     bool (*attributes)(void *self, uint32_t node, tn_partition_node *out_node); /* zeroed before */
@@ -46,13 +54,16 @@ typedef struct tn_partition_options {
     size_t struct_size;
     const char *disabled_ops; /* comma-separated names that stay with the framework, or NULL */
     bool require;             /* placement=require: a node that stays is an error */
+    /* Where the defaults come from: docs/decisions/0016-partition.md; bench/partition.c measures them. */
     double node_ns;           /* gain of a node that names none; 0 = 500 */
-    double call_ns;           /* cost of a call of a cluster; 0 = 1000 */
-    double port_ns;           /* cost of a port per call; 0 = 50 */
-    /* true = supported; false = `why` (of `why_bytes`, "" before) may be filled. Called once for each
-     * node that is not disabled. */
+    double call_ns;           /* cost of a call of a cluster; 0 = 600 */
+    double port_ns;           /* cost of a port per call; 0 = 75 */
+    /* true = supported; false = `why` (of `why_bytes`, "" before) may be filled. Called once for each node that is not disabled.
+     * NULL: tn_query is asked, with the producers' types as operands; constants are supported where their value is there. */
     bool (*mark)(void *self, uint32_t node, char *why, size_t why_bytes);
     void *mark_self;
+    const char *device;          /* for tn_query; NULL = "cpu" */
+    tn_query_cache *query_cache; /* of that device, to keep answers between partitions; NULL: one for this call */
 } tn_partition_options;
 
 typedef struct tn_port {
@@ -68,9 +79,13 @@ typedef struct tn_port {
 typedef struct tn_partition tn_partition;
 #define TN_NO_CLUSTER UINT32_MAX
 
-/* Makes a partition in O(nodes + edges). Errors: NULL and wrong struct_size, a
- * callback that fails, ids out of range, a cyclic graph, a graph that changed meanwhile, `require` with nodes that
- * stay (the message is the report); nothing is returned then. Memory is the context's. */
+/* Makes a partition in O(nodes + edges), and logs its report (level info). Contracting every cluster leaves no cycle. Clusters
+ * are grown from nodes that are connected or read the same node; in tests against brute force on small graphs their cost, call_ns
+ * a cluster and port_ns a port, is at most 1.6 times that of the best such partition, with at most one cluster more, and equal in
+ * 98 of 100 graphs (docs/decisions/0016-partition.md).
+ *
+ * Errors: NULL and wrong struct_size, a callback that fails, ids out of range, a cyclic graph, a graph that changed meanwhile,
+ * `require` with nodes that stay (the message is the report); nothing is returned then. Memory is the context's. */
 TN_API TN_MUST_USE tn_error *tn_partition_create(tn_context *context, const tn_partition_source *source,
                                                  const tn_partition_options *options, tn_partition **out_partition);
 TN_API void tn_partition_release(tn_partition *partition); /* NULL is allowed */

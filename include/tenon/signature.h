@@ -11,8 +11,8 @@
 extern "C" {
 #endif
 
-/* An input of a call. `value` not NULL: its `value_bytes` bytes take part in the key (an input known when compiling); they are hashed
- * and compared at each call, so give large weights as constants of the cluster and not here. */
+/* An input of a call. `value` not NULL: its `value_bytes` bytes take part in the key (an input known when compiling); they are
+ * hashed and compared at each call, so give large weights as constants of the cluster and not here. */
 typedef struct tn_signature_input {
     tn_dtype dtype;
     int32_t rank; /* 0 to TN_MAX_RANK */
@@ -48,8 +48,8 @@ typedef struct tn_signature_cache_stats {
     uint64_t entries;   /* now */
 } tn_signature_cache_stats;
 
-/* Makes the executable of a signature: builds the graph and calls tn_compile. The reference goes to the cache. It may take as long as
- * it wants; nobody waits but those who ask for the same signature. It may ask the cache for other signatures. */
+/* Makes the executable of a signature: builds the graph and calls tn_compile. The reference goes to the cache. It may take as
+ * long as it wants; nobody waits but those who ask for the same signature. It may ask the cache for other signatures. */
 typedef tn_error *(*tn_signature_compile)(void *self, const tn_signature *signature, tn_executable **out_executable);
 
 /* Thread-safe. All memory is the context's. */
@@ -60,14 +60,14 @@ TN_API TN_MUST_USE tn_error *tn_signature_cache_create(tn_context *context, cons
 /* Nobody may be inside of the cache any more. Executables handed out live on. NULL is allowed. */
 TN_API void tn_signature_cache_release(tn_signature_cache *cache);
 
-/* The executable of `signature`; the caller owns a reference (tn_executable_release). A hit allocates nothing. A miss calls `compile`
- * on this thread, without a lock held. Threads that ask meanwhile for the same signature wait for it, all others go on. More entries
- * than max_entries exist only while that many compilations are in flight.
+/* The executable of `signature`; the caller owns a reference (tn_executable_release). A hit allocates nothing. A miss calls
+ * `compile` on this thread, without a lock held. Threads that ask meanwhile for the same signature wait for it, all others go on.
+ * More entries than max_entries exist only while that many compilations are in flight.
  *
  * Errors: NULL, wrong struct_size, a rank out of range; the callback's, as a copy for everybody who waited. INVALID_GRAPH where a
- * callback asks, directly or through other threads, for what it is itself compiling: that would wait for ever. A callback's failure
- * is remembered (or not: retry_failed); OUT_OF_MEMORY, CANCELLED and what follows from such a circle never are. A callback must not
- * throw or jump out; an exception that passes nevertheless counts as a failure that is not remembered. */
+ * callback asks, directly or through other threads, for what it is itself compiling: that would wait for ever. A callback's
+ * failure is remembered (or not: retry_failed); OUT_OF_MEMORY, CANCELLED and what follows from such a circle never are. A
+ * callback must not throw or jump out; an exception that passes nevertheless counts as a failure that is not remembered. */
 TN_API TN_MUST_USE tn_error *tn_signature_cache_get(tn_signature_cache *cache, const tn_signature *signature,
                                                     tn_signature_compile compile, void *compile_self,
                                                     tn_executable **out_executable);

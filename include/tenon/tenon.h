@@ -4,6 +4,7 @@
 #include "tenon/base.h"
 #include "tenon/custom_op.h"
 #include "tenon/dlpack.h"
+#include "tenon/dump.h"
 #include "tenon/exec.h"
 #include "tenon/graph.h"
 #include "tenon/inspect.h"

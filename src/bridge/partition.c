@@ -1,32 +1,25 @@
 /* Partition of a framework's graph, in O(nodes + edges):
  *
- *   read      a snapshot through the callbacks, and a hash of it; the hash is made again at the end
- *   mark      what is supported and not disabled
- *   assign    along a topological order a node gets the level max over its producers p of level(p), plus one where the edge must
- * not lie inside a cluster (p stays, another placement or predicate, a static value). No path leaves a level and comes back to it
- *             through a node that stays, so connected nodes of one level, placement and predicate form a cluster without cycles
- *   sink      clusters that nothing of their own level or of the next few reads go down to the first level that does, and join its clusters
- *   deassign  clusters whose estimated gain is not positive
+ *   read         a snapshot through the callbacks, and a hash of it; the hash is made again at the end
+ *   mark         what is supported and not disabled
+ *   assign       clusters.c
+ *   deassign     clusters whose estimated gain is not positive
  *   encapsulate  ports
- *   schedule  level by level: clusters, then the nodes that stay
+ *   schedule     the order of clusters.c, with the nodes of clusters that were given up one by one
  *
- * Constants without operands are no reason for a level; they join the cluster of their readers where that is one cluster. */
+ * Constants without operands stay out of all that; they join the cluster of their readers where that is one cluster. */
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "base/context.h"
-#include "tenon/partition.h"
+#include "bridge/clusters.h"
+#include "bridge/guard.h"
+#include "ir/op_table.h"
+#include "tenon/custom_op.h"
 
-enum { LONGEST_REPORT = 8 }; /* ops the report names */
+enum { LONGEST_REPORT = 8, REASON_TEXT = 60 }; /* entries of the report; bytes of a reason in it */
 
-typedef struct node {
-    tn_edge *edges;
-    const char *op, *placement, *reason;
-    tn_value_type *outputs;
-    uint64_t predicate;
-    double gain_ns;
-    uint32_t n_edges, n_outputs, level, parent, cluster;
-    bool constant, fetched, marked;
-} node;
+/* What docs/decisions/0016-partition.md measured, in nanoseconds. */
+static const double default_node_ns = 500, default_call_ns = 600, default_port_ns = 75;
 
 typedef struct cluster {
     uint32_t *nodes;
@@ -40,7 +33,7 @@ struct tn_partition {
     tn_context *context;
     tn__arena arena;
     uint32_t n, n_clusters;
-    node *nodes;
+    tn__fnode *nodes;
     cluster *clusters;
     uint32_t *order; /* topological */
     tn_partition_step *steps;
@@ -57,10 +50,25 @@ static uint64_t mix_text(uint64_t h, const char *s) {
     return mix(h, 256);
 }
 
+static uint64_t mix_attrs(uint64_t h, const tn_partition_node *info) {
+    for (uint32_t k = 0; k < info->n_attrs; k++) {
+        const tn_attr *at = &info->attrs[k];
+        h = mix_text(mix(h, at->kind), at->name ? at->name : "");
+        if (at->kind == TN_ATTR_INT) h = mix(h, (uint64_t)at->i);
+        if (at->kind == TN_ATTR_STRING) h = mix_text(h, at->s ? at->s : "");
+        for (uint32_t l = 0; at->kind == TN_ATTR_INTS && at->ints && l < at->n; l++) h = mix(h, (uint64_t)at->ints[l]);
+        if (at->kind != TN_ATTR_FLOAT) continue;
+        uint64_t bits;
+        memcpy(&bits, &at->f, sizeof bits);
+        h = mix(h, bits);
+    }
+    return mix(h, info->n_attrs);
+}
+
 #define BAD(...) TN__FAIL(&p->context->allocator, __VA_ARGS__)
 
 /* Reads node i; `keep`: NULL, or where to store it. */
-static tn_error *read_node(tn_partition *p, const tn_partition_source *s, uint32_t i, node *keep, tn_partition_node *info,
+static tn_error *read_node(tn_partition *p, const tn_partition_source *s, uint32_t i, tn__fnode *keep, tn_partition_node *info,
                            uint64_t *h) {
     const tn_edge *edges = NULL;
     const char *op = NULL;
@@ -81,7 +89,7 @@ static tn_error *read_node(tn_partition *p, const tn_partition_source *s, uint32
     *info = (tn_partition_node){0};
     if (!s->constant(s->self, i, &constant))
         return BAD(INVALID_ARGUMENT, "partition: constness of node %u: the callback failed", i);
-    if (!s->attributes(s->self, i, info) || (info->n_outputs && !info->outputs))
+    if (!s->attributes(s->self, i, info) || (info->n_outputs && !info->outputs) || (info->n_attrs && !info->attrs))
         return BAD(INVALID_ARGUMENT, "partition: attributes of node %u: the callback failed", i);
     const char *placement = info->placement ? info->placement : "";
     *h = mix(mix(mix(mix_text(*h, placement), info->predicate), info->n_outputs), constant * 2u + info->fetched);
@@ -92,7 +100,10 @@ static tn_error *read_node(tn_partition *p, const tn_partition_source *s, uint32
         *h = mix(mix(*h, t->dtype), (uint64_t)(t->rank < 0 ? -1 : t->rank));
         for (int32_t d = 0; d < t->rank; d++) *h = mix(*h, (uint64_t)t->dims[d]);
     }
+    if (info->value && !TN__IS(info->value, TENSOR)) return BAD(INVALID_ARGUMENT, "partition: the value of node %u is no tensor", i);
+    *h = mix(mix_attrs(*h, info), (uintptr_t)info->value);
     if (!keep) return NULL;
+    if (info->value) tn_tensor_retain(keep->value = info->value);
     keep->n_edges = n;
     keep->constant = constant && !n;
     keep->predicate = info->predicate;
@@ -160,103 +171,66 @@ static bool listed(const char *list, const char *name) {
     return false;
 }
 
-static tn_error *mark(tn_partition *p, const tn_partition_options *o) {
+/* What node i says of itself to tn_query: the producers' types as operands, its attributes read again. */
+static tn_error *ask(tn_partition *p, const tn_partition_source *s, const tn_partition_options *o, tn_query_cache *cache,
+                     uint32_t i, char *why, size_t why_bytes, bool *out_yes) {
+    enum { MOST = 32 };
+    const tn__fnode *n = &p->nodes[i];
+    tn_value_type stack[MOST], *types = stack;
+    tn_tensor *values_stack[MOST], **values = values_stack;
+    uint32_t n_in = 0;
+    if (n->n_edges > MOST) {
+        types = TN__ARENA_ARRAY(&p->arena, tn_value_type, n->n_edges);
+        values = TN__ARENA_ARRAY(&p->arena, tn_tensor *, n->n_edges);
+        if (!types || !values) return tn__error_oom();
+    }
+    for (uint32_t k = 0; k < n->n_edges; k++) {
+        const tn_edge *e = &n->edges[k];
+        if (e->kind == TN_EDGE_CONTROL) continue;
+        types[n_in] = p->nodes[e->node].outputs[e->output];
+        values[n_in++] = e->output ? NULL : p->nodes[e->node].value;
+    }
+    tn_partition_node info = {0};
+    if (!s->attributes(s->self, i, &info) || (info.n_attrs && !info.attrs))
+        return BAD(INVALID_ARGUMENT, "partition: attributes of node %u: the callback failed", i);
+    const char *op = info.tenon_op ? info.tenon_op : n->op;
+    if (!tn__op_from_name(op) && !tn_custom_op_is_registered(p->context, op)) return *out_yes = false, NULL;
+    tn_query_node question = {sizeof question, op, types, values, n_in, info.attrs, info.n_attrs, n->n_outputs};
+    tn_query_answer answer = {.struct_size = sizeof answer};
+    tn_error *e = tn_query(p->context, o->device, &question, cache, &answer);
+    if (e) return tn__error_prefix(e, "partition: node %u (%s)", i, n->op);
+    *out_yes = answer.supported;
+    snprintf(why, why_bytes, "%s", answer.why);
+    return NULL;
+}
+
+static tn_error *mark(tn_partition *p, const tn_partition_source *s, const tn_partition_options *o, tn_query_cache *cache) {
     for (uint32_t i = 0; i < p->n; i++) {
-        node *n = &p->nodes[i];
+        tn__fnode *n = &p->nodes[i];
         char why[240] = "";
         if (listed(o->disabled_ops, n->op))
             snprintf(why, sizeof why, "disabled");
-        else
+        else if (o->mark)
             n->marked = o->mark(o->mark_self, i, why, sizeof why);
+        else if (n->constant)
+            n->marked = n->value != NULL; /* nothing to compile, but its value has to be there */
+        else
+            TN__TRY(ask(p, s, o, cache, i, why, sizeof why, &n->marked));
         why[sizeof why - 1] = 0;
+        if (!o->mark && n->constant && !n->marked && !*why) snprintf(why, sizeof why, "constant without a value");
         if (!n->marked && !(n->reason = tn__arena_strdup(&p->arena, *why ? why : "no kernel"))) return tn__error_oom();
     }
     return NULL;
 }
 
-static uint32_t root(node *nodes, uint32_t i) {
-    while (nodes[i].parent != i) i = nodes[i].parent = nodes[nodes[i].parent].parent;
-    return i;
-}
-
-/* May the edge from a to b lie inside a cluster? */
-static bool joins(const node *a, const node *b, const tn_edge *e) {
-    return a->marked && b->marked && e->kind != TN_EDGE_STATIC && a->predicate == b->predicate &&
-           !strcmp(a->placement, b->placement);
-}
-
-/* The level of a reader lets its producer have this one at most. */
-static uint32_t level_before(const node *from, const node *n, const tn_edge *e) {
-    return n->level - (n->marked && !joins(from, n, e));
-}
-
-static void join_levels(tn_partition *p) {
-    node *v = p->nodes;
-    for (uint32_t i = 0; i < p->n; i++) v[i].parent = i;
-    for (uint32_t i = 0; i < p->n; i++)
-        for (uint32_t k = 0; k < v[i].n_edges; k++) {
-            const node *from = &v[v[i].edges[k].node];
-            if (!from->constant && from->level == v[i].level && joins(from, &v[i], &v[i].edges[k]))
-                v[root(v, v[i].edges[k].node)].parent = root(v, i);
-        }
-}
-
-/* Moves whole clusters only: what they need stays before them, and no edge that was inside of a cluster leaves it. From the last level
- * to the first, so that the levels of all readers are final. */
-static tn_error *sink(tn_partition *p) {
-    node *v = p->nodes;
-    uint32_t n_levels = 1;
-    for (uint32_t i = 0; i < p->n; i++)
-        if (v[i].level >= n_levels) n_levels = v[i].level + 1;
-    uint32_t *first = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)n_levels + 1),
-             *by_level = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1),
-             *limit = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1);
-    if (!first || !by_level || !limit) return tn__error_oom();
-    for (uint32_t i = 0; i < p->n; i++) first[v[i].level + 1]++, limit[i] = UINT32_MAX;
-    for (uint32_t l = 0; l < n_levels; l++) first[l + 1] += first[l];
-    for (uint32_t i = 0; i < p->n; i++) by_level[--first[v[i].level + 1]] = i; /* first[l + 1] is now where level l begins */
-    for (uint32_t l = n_levels, end = p->n; l-- > 0; end = first[l + 1])
-        for (int marked = 0; marked < 2; marked++) {
-            for (uint32_t at = first[l + 1]; at < end; at++) {
-                node *n = &v[by_level[at]];
-                uint32_t most = limit[root(v, by_level[at])];
-                if (n->marked != marked || n->constant) continue;
-                if (marked && most != UINT32_MAX && most > n->level) n->level = most;
-            }
-            for (uint32_t at = first[l + 1]; at < end; at++) {
-                const node *n = &v[by_level[at]];
-                for (uint32_t k = 0; n->marked == marked && k < n->n_edges; k++) {
-                    uint32_t from = root(v, n->edges[k].node), most = level_before(&v[n->edges[k].node], n, &n->edges[k]);
-                    if (from != root(v, by_level[at]) && most < limit[from]) limit[from] = most;
-                }
-            }
-        }
-    join_levels(p);
-    return NULL;
-}
-
-static tn_error *assign(tn_partition *p) {
-    node *v = p->nodes;
-    for (uint32_t at = 0; at < p->n; at++) {
-        node *n = &v[p->order[at]];
-        for (uint32_t k = 0; k < n->n_edges; k++) {
-            const node *from = &v[n->edges[k].node];
-            uint32_t level = from->level + (n->marked && !joins(from, n, &n->edges[k]));
-            if (!from->constant && level > n->level) n->level = level;
-        }
-    }
-    join_levels(p);
-    return sink(p);
-}
-
 /* Numbers the clusters along the order; gives constants to the one cluster that reads them. */
 static tn_error *number(tn_partition *p) {
-    node *v = p->nodes;
+    tn__fnode *v = p->nodes;
     for (uint32_t i = 0; i < p->n; i++) v[i].cluster = TN_NO_CLUSTER;
     for (uint32_t at = 0; at < p->n; at++) {
-        node *n = &v[p->order[at]];
+        tn__fnode *n = &v[p->order[at]];
         if (!n->marked || n->constant) continue;
-        node *r = &v[root(v, p->order[at])];
+        tn__fnode *r = &v[tn__fnode_root(v, p->order[at])];
         if (r->cluster == TN_NO_CLUSTER) r->cluster = p->n_clusters++;
         n->cluster = r->cluster;
     }
@@ -288,7 +262,7 @@ static tn_port port_of(const tn_partition *p, const tn_edge *e) {
 }
 
 static tn_error *encapsulate(tn_partition *p) {
-    node *v = p->nodes;
+    tn__fnode *v = p->nodes;
     uint64_t *base = TN__ARENA_ARRAY(&p->arena, uint64_t, (size_t)p->n + 1); /* a slot for each output and one for the order */
     if (!base) return tn__error_oom();
     for (uint32_t i = 0; i < p->n; i++) {
@@ -321,7 +295,7 @@ static tn_error *encapsulate(tn_partition *p) {
         u->out = TN__ARENA_ARRAY(&p->arena, tn_port, most_out);
         if (!u->in || !u->out) return tn__error_oom();
         for (uint32_t m = 0; m < u->n_nodes; m++) {
-            const node *n = &v[u->nodes[m]];
+            const tn__fnode *n = &v[u->nodes[m]];
             for (uint32_t k = 0; k < n->n_edges; k++) {
                 const tn_edge *e = &n->edges[k];
                 if (v[e->node].cluster == c) continue;
@@ -344,14 +318,14 @@ static tn_error *encapsulate(tn_partition *p) {
 
 /* Estimates every cluster; those without gain are given up and the rest is numbered again. */
 static tn_error *deassign(tn_partition *p, const tn_partition_options *o) {
-    double node_ns = o->node_ns > 0 ? o->node_ns : 500, call_ns = o->call_ns > 0 ? o->call_ns : 1000,
-           port_ns = o->port_ns > 0 ? o->port_ns : 50;
+    double node_ns = o->node_ns > 0 ? o->node_ns : default_node_ns, call_ns = o->call_ns > 0 ? o->call_ns : default_call_ns,
+           port_ns = o->port_ns > 0 ? o->port_ns : default_port_ns;
     uint32_t kept = 0;
     for (uint32_t c = 0; c < p->n_clusters; c++) {
         cluster u = p->clusters[c];
         u.gain_ns = -call_ns - port_ns * ((double)u.n_in + u.n_out);
         for (uint32_t m = 0; m < u.n_nodes; m++) {
-            const node *n = &p->nodes[u.nodes[m]];
+            const tn__fnode *n = &p->nodes[u.nodes[m]];
             if (!n->constant) u.gain_ns += n->gain_ns > 0 ? n->gain_ns : node_ns;
         }
         const char *why = NULL;
@@ -369,57 +343,91 @@ static tn_error *deassign(tn_partition *p, const tn_partition_options *o) {
     return NULL;
 }
 
-/* Constants that stay come first. Then by levels: a cluster needs nodes that stay of earlier levels only, a node that stays also clusters
- * of its own; what was given up by deassign is between them, as the order has it. */
+/* Constants that stay come first. */
 static tn_error *schedule(tn_partition *p) {
-    const node *v = p->nodes;
-    uint32_t n_keys = 2;
-    for (uint32_t i = 0; i < p->n; i++)
-        if (2 * v[i].level + 3 > n_keys) n_keys = 2 * v[i].level + 3;
-    uint32_t *first = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)n_keys + 1),
-             *keys = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 1); /* 0: no step of its own */
+    const tn__fnode *v = p->nodes;
+    uint32_t *first = TN__ARENA_ARRAY(&p->arena, uint32_t, (size_t)p->n + 3); /* step of a place */
     bool *seen = TN__ARENA_ARRAY(&p->arena, bool, (size_t)p->n_clusters + 1);
+    bool *step = TN__ARENA_ARRAY(&p->arena, bool, (size_t)p->n + 1);
     p->steps = TN__ARENA_ARRAY(&p->arena, tn_partition_step, (size_t)p->n + 1);
-    if (!first || !keys || !seen || !p->steps) return tn__error_oom();
+    if (!first || !seen || !step || !p->steps) return tn__error_oom();
     for (uint32_t at = 0; at < p->n; at++) {
         uint32_t i = p->order[at], c = v[i].cluster;
         if (c != TN_NO_CLUSTER && (v[i].constant || seen[c])) continue;
         if (c != TN_NO_CLUSTER) seen[c] = true;
-        keys[i] = v[i].constant ? 1 : 2 + 2 * v[i].level + (c == TN_NO_CLUSTER);
-        first[keys[i]]++;
+        step[i] = true;
+        first[v[i].constant ? 1 : v[i].level + 2]++;
+        p->n_steps++;
     }
-    for (uint32_t k = 1, sum = 0; k <= n_keys; k++) sum += first[k], first[k] = sum - first[k];
-    for (uint32_t at = 0; at < p->n; at++)
-        if (keys[p->order[at]]) {
-            p->steps[first[keys[p->order[at]]]++] = (tn_partition_step){v[p->order[at]].cluster, p->order[at]};
-            p->n_steps++;
-        }
+    for (uint32_t k = 1; k <= p->n + 1; k++) first[k] += first[k - 1];
+    for (uint32_t at = 0; at < p->n; at++) {
+        uint32_t i = p->order[at];
+        if (step[i]) p->steps[first[v[i].constant ? 0 : v[i].level + 1]++] = (tn_partition_step){v[i].cluster, i};
+    }
     return NULL;
 }
 
+/* Nodes that stay, by op and reason. */
+typedef struct stay {
+    uint64_t hash;
+    uint32_t node, count;
+} stay;
+
+static int by_hash(const void *x, const void *y) {
+    const stay *a = x, *b = y;
+    return a->hash != b->hash ? (a->hash < b->hash ? -1 : 1) : a->node < b->node ? -1 : a->node > b->node;
+}
+static int by_count(const void *x, const void *y) {
+    const stay *a = x, *b = y;
+    return a->count != b->count ? (a->count > b->count ? -1 : 1) : a->node < b->node ? -1 : a->node > b->node;
+}
+
+/* A reason without its details: without "OP ...: " before it, up to the next ": ". */
+static const char *short_reason(const tn__fnode *n, int *out_length) {
+    const char *text = n->reason, *colon = strstr(text, ": ");
+    if (colon && !strncmp(text, n->op, strlen(n->op))) text = colon + 2, colon = strstr(text, ": ");
+    size_t length = colon ? (size_t)(colon - text) : strlen(text);
+    *out_length = (int)(length < REASON_TEXT ? length : REASON_TEXT);
+    return text;
+}
+
+/* Entries of the same op and reason become one, the largest first; returns how many. */
+static uint32_t group(stay *s, uint32_t n) {
+    uint32_t groups = 0;
+    if (n) qsort(s, n, sizeof *s, by_hash);
+    for (uint32_t i = 0; i < n; i++)
+        if (groups && s[groups - 1].hash == s[i].hash) s[groups - 1].count++;
+        else s[groups++] = s[i];
+    if (groups) qsort(s, groups, sizeof *s, by_count);
+    return groups;
+}
+
 static tn_error *report(tn_partition *p, uint32_t *out_stay) {
-    const char *op[LONGEST_REPORT], *why[LONGEST_REPORT];
-    uint32_t count[LONGEST_REPORT], n = 0, stay = 0, other = 0;
+    stay *s = TN__ARENA_ARRAY(&p->arena, stay, (size_t)p->n + 1);
+    uint32_t n = 0, named = 0;
+    if (!s) return tn__error_oom();
     for (uint32_t i = 0; i < p->n; i++) {
         if (!p->nodes[i].reason) continue;
-        uint32_t k = 0;
-        stay++;
-        while (k < n && strcmp(op[k], p->nodes[i].op)) k++;
-        if (k == LONGEST_REPORT)
-            other++;
-        else if (k < n)
-            count[k]++;
-        else
-            op[n] = p->nodes[i].op, why[n] = p->nodes[i].reason, count[n++] = 1;
+        uint64_t h = mix_text(0, p->nodes[i].op);
+        int length;
+        const char *reason = short_reason(&p->nodes[i], &length);
+        for (int k = 0; k < length; k++) h = mix(h, (unsigned char)reason[k]);
+        s[n++] = (stay){h, i, 1};
     }
+    uint32_t groups = group(s, n), shown = groups < LONGEST_REPORT ? groups : LONGEST_REPORT;
     tn__text t;
     tn__text_init(&t, &p->context->allocator);
-    tn__text_addf(&t, "tenon: %u of %u nodes in %u clusters", p->n - stay, p->n, p->n_clusters);
-    if (stay) tn__text_addf(&t, "; %u stay (", stay);
-    for (uint32_t k = 0; k < n; k++) tn__text_addf(&t, "%s%s %u: %s", k ? "; " : "", op[k], count[k], why[k]);
-    if (other) tn__text_addf(&t, "; others %u", other);
-    if (stay) tn__text_add(&t, ")");
-    *out_stay = stay;
+    tn__text_addf(&t, "tenon: %u of %u nodes in %u clusters", p->n - n, p->n, p->n_clusters);
+    if (n) tn__text_addf(&t, "; %u stay (", n);
+    for (uint32_t k = 0; k < shown; k++, named += s[k - 1].count) {
+        const tn__fnode *x = &p->nodes[s[k].node];
+        int length;
+        const char *reason = short_reason(x, &length);
+        tn__text_addf(&t, "%s%s %u: %.*s", k ? "; " : "", x->op, s[k].count, length, reason);
+    }
+    if (named < n) tn__text_addf(&t, "; others %u", n - named);
+    if (n) tn__text_add(&t, ")");
+    *out_stay = n;
     char *text = tn__text_take(&t);
     tn__text_deinit(&t);
     p->report = text ? tn__arena_strdup(&p->arena, text) : NULL;
@@ -427,25 +435,40 @@ static tn_error *report(tn_partition *p, uint32_t *out_stay) {
     return p->report ? NULL : tn__error_oom();
 }
 
-static tn_error *make(tn_partition *p, const tn_partition_source *s, const tn_partition_options *o) {
+static tn_error *make(tn_partition *p, const tn_partition_source *s, const tn_partition_options *o, tn_query_cache *cache) {
     uint64_t before, after;
     uint32_t n = 0, stay = 0;
     if (!s->count(s->self, &p->n)) return BAD(INVALID_ARGUMENT, "partition: count: the callback failed");
     if (p->n == UINT32_MAX) return BAD(LIMIT_EXCEEDED, "partition: too many nodes");
-    if (!(p->nodes = TN__ARENA_ARRAY(&p->arena, node, (size_t)p->n + 1))) return tn__error_oom();
+    if (!(p->nodes = TN__ARENA_ARRAY(&p->arena, tn__fnode, (size_t)p->n + 1))) return tn__error_oom();
     TN__TRY(read_all(p, s, true, &before));
     TN__TRY(sort(p));
-    TN__TRY(mark(p, o));
-    TN__TRY(assign(p));
+    TN__TRY(mark(p, s, o, cache));
+    TN__TRY(tn__clusters_assign(&p->context->allocator, p->nodes, p->n, p->order));
     TN__TRY(number(p));
     TN__TRY(encapsulate(p));
     TN__TRY(deassign(p, o));
     TN__TRY(schedule(p));
     TN__TRY(report(p, &stay));
+    for (uint32_t i = 0; i < p->n; i++) { /* only tn_query needed them */
+        tn_tensor_release(p->nodes[i].value);
+        p->nodes[i].value = NULL;
+    }
     if (!s->count(s->self, &n) || n != p->n) return BAD(INVALID_GRAPH, "partition: the graph changed meanwhile");
     TN__TRY(read_all(p, s, false, &after));
     if (before != after) return BAD(INVALID_GRAPH, "partition: the graph changed meanwhile");
     return o->require && stay ? BAD(UNSUPPORTED, "placement=require: %s", p->report) : NULL;
+}
+
+/* Undone when a callback leaves by an exception. */
+typedef struct attempt {
+    tn_partition *partition;
+    tn_query_cache *own_cache;
+} attempt;
+
+static void give_up(attempt *a) {
+    tn_partition_release(a->partition);
+    tn_query_cache_release(a->own_cache);
 }
 
 tn_error *tn_partition_create(tn_context *context, const tn_partition_source *source, const tn_partition_options *options,
@@ -458,25 +481,26 @@ tn_error *tn_partition_create(tn_context *context, const tn_partition_source *so
     tn_partition_options o = {0};
     TN__STRUCT_READ(&s, source);
     TN__STRUCT_READ(&o, options);
-    if (!s.count || !s.inputs || !s.op || !s.attributes || !s.constant || !o.mark)
+    if (!s.count || !s.inputs || !s.op || !s.attributes || !s.constant)
         return TN__FAIL(a, INVALID_ARGUMENT, "partition: a callback is NULL");
-    tn_partition *p = tn__alloc_zero(a, sizeof *p);
-    if (!p) return tn__error_oom();
-    tn__handle_init(&p->handle, TN__HANDLE_PARTITION);
+    attempt at TN__GUARD(give_up) = {tn__alloc_zero(a, sizeof *at.partition), NULL};
+    if (!at.partition) return tn__error_oom();
+    tn__handle_init(&at.partition->handle, TN__HANDLE_PARTITION);
     tn_context_retain(context);
-    p->context = context;
-    tn__arena_init(&p->arena, a);
-    tn_error *e = make(p, &s, &o);
-    if (e)
-        tn_partition_release(p);
-    else
-        *out = p;
-    return e;
+    at.partition->context = context;
+    tn__arena_init(&at.partition->arena, a);
+    if (!o.mark && !o.query_cache) TN__TRY(tn_query_cache_create(context, o.device, &at.own_cache));
+    TN__TRY(make(at.partition, &s, &o, o.query_cache ? o.query_cache : at.own_cache));
+    tn__log(context, TN_LOG_INFO, "%s", at.partition->report);
+    *out = at.partition;
+    at.partition = NULL;
+    return NULL;
 }
 
 void tn_partition_release(tn_partition *p) {
     if (!TN__IS(p, PARTITION)) return;
     tn_context *context = p->context;
+    for (uint32_t i = 0; p->nodes && i < p->n; i++) tn_tensor_release(p->nodes[i].value);
     tn__arena_deinit(&p->arena);
     tn__handle_deinit(&p->handle);
     tn__free(&context->allocator, p, sizeof *p);

@@ -142,12 +142,12 @@ static void test_report_and_disabled(void **state) {
     fw *f = fw_create();
     fw_tensor *x = fw_tensor_create(f, (fw_shape){FW_F32, 1, {8}}, NULL);
     n_said = 0;
-    fw_bridge *b = fw_bridge_create(f, "tanh,exp", false, say);
+    fw_bridge *b = fw_bridge_create(f, "add,tanh,exp", false, say);
     fw_tensor *y = fw_retain(small_step(f, x, 2));
     assert_true(fw_step_end(f));
     assert_int_equal(n_said, 1);
-    assert_string_equal(said[0], "tenon: 0 of 5 nodes in 0 clusters; 5 stay (scale 1: does not pay: -126 ns a call; add 1: does not pay: -126 ns "
-                                 "a call; sigmoid 1: does not pay: -126 ns a call; tanh 1: disabled; exp 1: disabled)");
+    assert_string_equal(said[0], "tenon: 0 of 5 nodes in 0 clusters; 5 stay (scale 1: does not pay; add 1: disabled; sigmoid 1: does not pay; "
+                                 "tanh 1: disabled; exp 1: disabled)");
     assert_int_equal(fw_bridge_get_counts(b).fallbacks, 5);
     assert_float_equal(((float *)y->data)[0], expf(tanhf(0.5f)), 1e-6);
     fw_release(y);

@@ -337,8 +337,12 @@ static void test_struct_sizes(void **state) {
     s.struct_size = sizeof s;
     po.struct_size = 3;
     refused(tn_partition_create(o->context, &s, &po, &p), "options: struct_size is 3");
-    po.struct_size = offsetof(tn_partition_options, mark);
+    po.struct_size = offsetof(tn_partition_options, device);
+    s.struct_size = offsetof(tn_partition_source, constant);
     refused(tn_partition_create(o->context, &s, &po, &p), "a callback is NULL");
+    s.struct_size = sizeof s;
+    assert_null(tn_partition_create(o->context, &s, &po, &p)); /* an older one */
+    tn_partition_release(p);
     tn_query_node node = {.struct_size = 2, .op = "neg"};
     tn_query_answer answer = {.struct_size = sizeof answer};
     refused(tn_query(o->context, "ref", &node, NULL, &answer), "struct_size is 2");

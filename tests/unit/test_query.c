@@ -205,7 +205,10 @@ static void change_attrs(asked *q) {
     a->f = reals[(uint32_t)rand() % 6];
     a->s = texts[(uint32_t)rand() % 6];
     if (a->kind == TN_ATTR_INTS) {
-        for (int k = 0; k < 4; k++) ints[k] = numbers[(uint32_t)rand() % (rand() % 4 ? 5 : 10)];
+        for (int k = 0; k < 4; k++) {
+            uint32_t among = rand() % 4 ? 5 : 10; /* mostly small ones */
+            ints[k] = numbers[(uint32_t)rand() % among];
+        }
         a->ints = ints;
         a->n = (uint32_t)rand() % 5;
     } else if (a->kind > TN_ATTR_INTS && a->n && rand() % 2) a->n--;
@@ -232,6 +235,143 @@ static void test_nonsense(void **state) {
         tn_graph_release(g);
     }
     print_message("%d asked, %d yes, %d no by policy, %d promises kept on %s\n", n_asked, n_yes, n_policy, n_kept, device);
+    if (n_wrong) fail_msg("%d wrong answers", n_wrong);
+}
+
+/* The row with its sizes open: each size of an operand that is no constant becomes a symbol, or unknown. Who says yes then takes at
+ * least the row's own sizes. */
+static void test_open_sizes(void **state) {
+    static graph_text text;
+    static asked q, open;
+    static int64_t dims[MOST][TN_MAX_RANK];
+    tn_query_type types[MOST];
+    int n_fixed = 0, n_open[3] = {0};
+    n_wrong = 0;
+    for (int i = 0; i < N_CASES; i++)
+        for (int how = 0; how < 3; how++) { /* equal sizes are one symbol, all sizes unknown, ranks unknown */
+            const op_case *c = &cases[i];
+            seed = (uint32_t)i + 1;
+            tn_graph *g = parse_row(c, &text);
+            read_row(&q, c, g, &text, tn_graph_get_dtype(g, tn_graph_get_input(g, 0)));
+            tn_query_answer fixed = ask(&q, NULL, types, MOST);
+            open = q;
+            open.node.inputs = open.types, open.node.constants = open.constants, open.node.attrs = open.attrs;
+            for (uint32_t k = 0; k < q.node.n_inputs; k++) {
+                if (!q.types[k].dtype || q.constants[k]) continue;
+                for (int32_t d = 0; d < q.types[k].rank; d++) dims[k][d] = how ? TN_DIM_UNKNOWN : -2 - q.types[k].dims[d];
+                open.types[k].dims = dims[k];
+                if (how == 2) open.types[k].rank = -1;
+            }
+            tn_query_answer a = ask(&open, NULL, types, MOST);
+            n_fixed += how == 0 && fixed.supported;
+            n_open[how] += a.supported;
+            if (a.supported && !fixed.supported) wrong(&q, "yes for open sizes only", fixed.why);
+            tn_graph *built = NULL;
+            tn_executable *x = NULL;
+            tn_value in[MOST] = {{0}};
+            tn_tensor *given[MOST], *out[MOST] = {NULL};
+            uint32_t n_in = 0;
+            if (!a.supported || (!all && (i + how) % 3)) {
+                tn_graph_release(g);
+                continue;
+            }
+            assert_null(tn_graph_create(context, "open", &built));
+            for (uint32_t k = 0; k < q.node.n_inputs; k++) {
+                if (q.constants[k]) in[k] = tn_graph_constant(built, q.constants[k]);
+                if (q.constants[k] || !q.types[k].dtype) continue;
+                for (int32_t d = 0; !how && d < q.types[k].rank; d++) {
+                    char name[24];
+                    sprintf(name, "n%d", (int)q.types[k].dims[d]);
+                    dims[k][d] = tn_graph_symbol(built, name);
+                }
+                in[k] = tn_graph_input(built, "x", q.types[k].dtype, open.types[k].rank, dims[k]);
+                given[n_in++] = fill(c, &q.types[k], q.given[k]);
+            }
+            tn_value v = tn_graph_op(built, q.node.op, in, q.node.n_inputs, q.attrs, q.node.n_attrs, q.node.n_outputs);
+            for (uint32_t k = 0; k < q.node.n_outputs; k++) tn_graph_output(built, "y", tn_value_output(v, k));
+            tn_options *o;
+            assert_null(tn_options_create(context, &o));
+            assert_null(tn_options_set(o, "device", device));
+            assert_null(tn_options_set(o, "cache", "off"));
+            tn_error *e = tn_graph_check(built);
+            if (!e) e = tn_compile(built, o, &x);
+            if (!e) e = tn_executable_run(x, given, n_in, out, q.node.n_outputs);
+            if (e) wrong(&q, how ? "promised for unknown sizes" : "promised for symbols", tn_error_get_message(e));
+            for (uint32_t k = 0; !e && k < a.n_outputs; k++) {
+                if (types[k].dtype != tn_tensor_get_dtype(out[k]) || (types[k].rank >= 0 && types[k].rank != tn_tensor_get_rank(out[k]))) wrong(&q, "promised", "another type");
+                for (int32_t d = 0; d < types[k].rank; d++)
+                    if (types[k].dims[d] >= 0 ? types[k].dims[d] != tn_tensor_get_dims(out[k])[d]
+                                              : types[k].dims[d] < TN_DIM_UNKNOWN && -2 - types[k].dims[d] != tn_tensor_get_dims(out[k])[d])
+                        wrong(&q, "promised", "another size");
+            }
+            tn_error_destroy(e);
+            for (uint32_t k = 0; k < n_in; k++) tn_tensor_release(given[k]);
+            for (uint32_t k = 0; k < q.node.n_outputs; k++) tn_tensor_release(out[k]);
+            tn_executable_release(x), tn_options_release(o), tn_graph_release(built), tn_graph_release(g);
+        }
+    print_message("%d rows: yes to %d of their own sizes, %d as symbols, %d unknown, %d of unknown rank on %s\n", (int)N_CASES, n_fixed, n_open[0], n_open[1],
+                  n_open[2], device);
+    assert_true(n_open[0] * 10 >= n_fixed * 9 && n_open[1] * 10 >= n_fixed * 8); /* it finds sizes that fit */
+    if (n_wrong) fail_msg("%d wrong answers", n_wrong);
+}
+
+/* Nodes that got a yes each go together as well: random graphs of them compile and run. */
+static void test_together(void **state) {
+    enum { NODES_EACH = 14, MOST_VALUES = 200 };
+    static graph_text text;
+    static asked q;
+    srand(11);
+    n_wrong = 0;
+    int n_taken = 0;
+    for (int r = 0; r < (all ? 300 : 30); r++) {
+        tn_graph *g;
+        tn_executable *x = NULL;
+        tn_options *o;
+        tn_value pool[MOST_VALUES];
+        tn_tensor *in[MOST_VALUES], *out[MOST_VALUES] = {NULL};
+        uint32_t n_pool = 0, n_in = 0, n_out = 0;
+        assert_null(tn_graph_create(context, "together", &g));
+        for (int k = 0; k < NODES_EACH; k++) {
+            const op_case *c = &cases[rand() % N_CASES];
+            seed = (uint32_t)rand();
+            tn_graph *row = parse_row(c, &text);
+            read_row(&q, c, row, &text, TN_DTYPE_f32);
+            if (ask(&q, NULL, NULL, 0).supported) {
+                tn_value operands[MOST] = {{0}};
+                for (uint32_t i = 0; i < q.node.n_inputs; i++) {
+                    const tn_value_type *t = &q.types[i];
+                    if (q.constants[i]) operands[i] = tn_graph_constant(g, q.constants[i]);
+                    for (uint32_t v = 0, from = n_pool ? (uint32_t)rand() % n_pool : 0; !operands[i].id && !q.given[i] && t->dtype == TN_DTYPE_f32 && v < n_pool; v++) {
+                        const int64_t *dims;
+                        tn_value value = pool[(from + v) % n_pool];
+                        bool same = tn_graph_get_dtype(g, value) == t->dtype && tn_graph_get_shape(g, value, &dims) == t->rank;
+                        if (same && (!t->rank || !memcmp(dims, t->dims, (size_t)t->rank * sizeof *dims))) operands[i] = value;
+                    }
+                    if (operands[i].id || !t->dtype) continue;
+                    in[n_in++] = fill(c, t, q.given[i]);
+                    operands[i] = tn_graph_input(g, "x", t->dtype, t->rank, t->dims);
+                }
+                tn_value v = tn_graph_op(g, q.node.op, operands, q.node.n_inputs, q.attrs, q.node.n_attrs, q.node.n_outputs);
+                for (uint32_t i = 0; i < q.node.n_outputs; i++) pool[n_pool++] = tn_value_output(v, i);
+                n_taken++;
+            }
+            tn_graph_release(row);
+        }
+        for (uint32_t v = 0; v < n_pool; v++)
+            if (v + 1 == n_pool || rand() % 3 == 0) tn_graph_output(g, "y", pool[v]), n_out++;
+        assert_null(tn_options_create(context, &o));
+        assert_null(tn_options_set(o, "device", device));
+        assert_null(tn_options_set(o, "cache", "off"));
+        tn_error *e = tn_graph_check(g);
+        if (!e) e = tn_compile(g, o, &x);
+        if (!e) e = tn_executable_run(x, in, n_in, out, n_out);
+        if (e) wrong(&q, "graph of promised nodes", tn_error_get_message(e));
+        tn_error_destroy(e);
+        for (uint32_t i = 0; i < n_in; i++) tn_tensor_release(in[i]);
+        for (uint32_t i = 0; i < n_out; i++) tn_tensor_release(out[i]);
+        tn_executable_release(x), tn_options_release(o), tn_graph_release(g);
+    }
+    print_message("%d promised nodes together on %s\n", n_taken, device);
     if (n_wrong) fail_msg("%d wrong answers", n_wrong);
 }
 
@@ -321,6 +461,31 @@ static void test_bodies(void **state) {
         assert_false(ask_op("cpu", "if", in, NULL, 2, attrs, 2, NULL).supported);
         tn_graph_release(branch);
     }
+}
+
+/* Ops of the caller's own: their shape rule decides. */
+static tn_error *twice_infer(void *self, tn_custom_call *call) {
+    const int64_t *dims;
+    int32_t rank = tn_custom_call_get_input_shape(call, 0, &dims);
+    if (rank == 0) return tn_custom_call_fail(call, TN_ERROR_SHAPE_MISMATCH, "twice takes no scalars");
+    return tn_custom_call_set_output(call, 0, tn_custom_call_get_input_dtype(call, 0), rank, dims);
+}
+static tn_error *twice_evaluate(void *self, tn_custom_call *call) { return tn_custom_call_fail(call, TN_ERROR_UNSUPPORTED, "never run here"); }
+static void test_custom(void **state) {
+    const int64_t dims[] = {-5, 6};
+    tn_value_type matrix[] = {{TN_DTYPE_f32, 2, dims}}, scalar[] = {{TN_DTYPE_f32, 0, NULL}}, texts[] = {{TN_DTYPE_string, 2, dims}};
+    tn_query_type out;
+    tn_custom_op op = {.struct_size = sizeof op, .name = "my::twice", .n_in_min = 1, .n_out_min = 1, .infer = twice_infer, .evaluate = twice_evaluate};
+    assert_false(ask_op(device, "my::twice", matrix, NULL, 1, NULL, 0, &out).supported);
+    assert_null(tn_custom_op_register(context, &op));
+    tn_query_answer a = ask_op(device, "my::twice", matrix, NULL, 1, NULL, 0, &out);
+    if (!a.supported) fail_msg("%s", a.why);
+    assert_true(a.n_outputs == 1 && out.rank == 2 && out.dims[0] == -5 && out.dims[1] == 6);
+    a = ask_op(device, "my::twice", scalar, NULL, 1, NULL, 0, &out);
+    assert_non_null(strstr(a.why, "no scalars"));
+    assert_int_equal(ask_op(device, "my::twice", texts, NULL, 1, NULL, 0, &out).supported, !strcmp(device, "ref"));
+    tn_error *e = tn_custom_op_unregister(context, "my::twice");
+    assert_null(e);
 }
 
 static void test_cache(void **state) {
@@ -433,8 +598,9 @@ static void test_hostile(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_types),           cmocka_unit_test(test_nonsense), cmocka_unit_test(test_open_types),
+                                       cmocka_unit_test(test_open_sizes),      cmocka_unit_test(test_together),
                                        cmocka_unit_test(test_values_and_data), cmocka_unit_test(test_bodies),   cmocka_unit_test(test_cache),
-                                       cmocka_unit_test(test_hostile)};
+                                       cmocka_unit_test(test_custom),          cmocka_unit_test(test_hostile)};
     static const char *const devices[] = {"cpu", "ref"};
     int failed = 0;
     all = argc > 2;

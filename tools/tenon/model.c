@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/context.h"
-#include "base/os.h"
 #include "cli.h"
 
 static void log_line(void *self, tn_log_level level, const char *message) {
@@ -91,23 +90,4 @@ tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_o
     return e;
 }
 
-/* The text form begins with the word "graph"; an ONNX file cannot (its first byte is a small field number). */
-static bool is_text_graph(const char *path) {
-    char start[6] = "";
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(start, 1, 5, f) : 0;
-    if (f) fclose(f);
-    return n == 5 && !memcmp(start, "graph", 5);
-}
-
-tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph) {
-    *out_graph = NULL;
-    if (!is_text_graph(path)) return tn_onnx_load_file(context, path, out_graph);
-    char *text;
-    size_t bytes;
-    tn_error *e = tn__os_read_file(&context->allocator, path, context->limits.max_bytes, &text, &bytes);
-    if (e) return e;
-    e = tn_graph_parse(context, text, out_graph);
-    tn__free(&context->allocator, text, bytes + 1);
-    return e ? tn__error_prefix(e, "%s", path) : NULL;
-}
+tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph) { return tn_graph_load(context, path, out_graph); }
