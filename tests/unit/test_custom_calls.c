@@ -247,6 +247,25 @@ static void evaluate_failing(void **state) {
             }
 }
 
+/* What the framework calls the node is in the error, wherever the call was made. */
+static void sources(void **state) {
+    add_odd(0);
+    for (int d = 0; d < 2; d++)
+        for (int open = 0; open < 2; open++) {
+            odd_infer = open ? infer_keep : infer_same;
+            odd_evaluate = evaluate_fails;
+            tn_graph *g = graph_with("odd", 3);
+            tn_executable *x;
+            tn_graph_set_source(g, (tn_value){tn_graph_get_output(g, 0).id - 1}, "model.py:17 my_kernel");
+            OK(compile_on(context, g, devices[d], &x));
+            tn_error *e = run_error(x, 3);
+            assert_non_null(strstr(tn_error_get_message(e), "my_kernel"));
+            FAILS(e, IO, "(odd): the kernel is broken");
+            tn_executable_release(x);
+            tn_graph_release(g);
+        }
+}
+
 /* After the one that fails nothing runs, and what is pure and constant is not folded but fails when it runs. */
 static void aborted_runs(void **state) {
     probe q = {0};
@@ -643,6 +662,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bad_types, setup, teardown),        cmocka_unit_test_setup_teardown(infer_fails_later, setup, teardown),
         cmocka_unit_test_setup_teardown(infer_builds_on, setup, teardown),  cmocka_unit_test_setup_teardown(infer_lying, setup, teardown),
         cmocka_unit_test_setup_teardown(evaluate_failing, setup, teardown), cmocka_unit_test_setup_teardown(aborted_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(sources, setup, teardown),
         cmocka_unit_test_setup_teardown(re_entry, setup, teardown),         cmocka_unit_test_setup_teardown(circles, setup, teardown),
         cmocka_unit_test_setup_teardown(turns, setup, teardown),            cmocka_unit_test_setup_teardown(no_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(gradients, setup, teardown),        cmocka_unit_test_setup_teardown(older_struct, setup, teardown),

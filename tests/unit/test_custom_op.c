@@ -320,6 +320,37 @@ static void no_copies(void **state) {
     tn_graph_release(g);
 }
 
+/* Beside what the compiler does without copies: parts of a concat, a slice, a reshape of the result. */
+static void neighbours(void **state) {
+    static const char text[] = "graph \"g\" {\n  input %1 \"x\" : f32[2,4]\n"
+                               "  %2 = constant {value=i64[1] (1)} : i64[1]\n  %3 = constant {value=i64[1] (2)} : i64[1]\n"
+                               "  %4 = constant {value=i64[1] (-1)} : i64[1]\n"
+                               "  %5, %6 = custom \"test::scale\"(%1) {float by=2}\n  %7 = neg(%1)\n"
+                               "  %8 = concat(%5, %7, %6) {axis=0}\n  %9 = custom \"test::scale\"(%8) {float by=3}\n"
+                               "  %10 = slice(%9, %2, %3, %2)\n  %11 = custom \"pure\"(%10)\n  %12 = reshape(%11, %4)\n"
+                               "  %13 = transpose(%9) {perm=[1,0]}\n  %14 = custom \"pure\"(%13)\n  %15 = concat(%14, %14) {axis=1}\n"
+                               "  output \"y\" %12\n  output \"z\" %15\n  output \"w\" %9\n}\n";
+    tn_tensor *out[2][3] = {{NULL}}, *in;
+    OK(tn_tensor_create(context, TN_DTYPE_f32, 2, (int64_t[]){2, 4}, &in));
+    for (int i = 0; i < 8; i++) ((float *)tn_tensor_get_data(in))[i] = (float)(i + 1);
+    for (int d = 0; d < 2; d++) {
+        tn_graph *g;
+        tn_executable *x;
+        OK(tn_graph_parse(context, text, &g));
+        OK(compile_on(context, g, devices[d], &x));
+        OK(tn_executable_run(x, &in, 1, out[d], 3));
+        tn_executable_release(x);
+        tn_graph_release(g);
+    }
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(tn_tensor_get_bytes(out[0][k]), tn_tensor_get_bytes(out[1][k]));
+        assert_memory_equal(tn_tensor_get_data(out[0][k]), tn_tensor_get_data(out[1][k]), tn_tensor_get_bytes(out[0][k]));
+    }
+    assert_true(((float *)tn_tensor_get_data(out[1][2]))[0] == 6 && ((float *)tn_tensor_get_data(out[1][2]))[23] == 8 * 4 * 3);
+    for (int k = 0; k < 6; k++) tn_tensor_release(out[k / 3][k % 3]);
+    tn_tensor_release(in);
+}
+
 static void symbols(void **state) {
     for (int d = 0; d < 2; d++) {
         tn_graph *g = graph_of(-1);
@@ -580,7 +611,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sharing, setup, teardown),      cmocka_unit_test_setup_teardown(nodes, setup, teardown),
         cmocka_unit_test_setup_teardown(attributes_and_text, setup, teardown), cmocka_unit_test_setup_teardown(bad_text, setup, teardown),
         cmocka_unit_test_setup_teardown(in_the_middle, setup, teardown), cmocka_unit_test_setup_teardown(no_copies, setup, teardown),
-        cmocka_unit_test_setup_teardown(symbols, setup, teardown),      cmocka_unit_test_setup_teardown(open_shapes, setup, teardown),
+        cmocka_unit_test_setup_teardown(symbols, setup, teardown), cmocka_unit_test_setup_teardown(neighbours, setup, teardown),      cmocka_unit_test_setup_teardown(open_shapes, setup, teardown),
         cmocka_unit_test_setup_teardown(effects, setup, teardown),      cmocka_unit_test_setup_teardown(effects_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(purity, setup, teardown),       cmocka_unit_test_setup_teardown(in_loops, setup, teardown),
         cmocka_unit_test_setup_teardown(onnx_round_trip, setup, teardown), cmocka_unit_test_setup_teardown(queries, setup, teardown),
