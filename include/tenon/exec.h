@@ -44,6 +44,24 @@ TN_API void tn_executable_release(tn_executable *executable);
 TN_API TN_MUST_USE tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs,
                                                tn_tensor **outputs, uint32_t n_outputs);
 
+/* Element type and shape of a tensor that need not exist. In an array all have the same struct_size. */
+typedef struct tn_tensor_type {
+    size_t struct_size;
+    tn_dtype dtype;
+    int32_t rank;              /* -1: only the run tells */
+    int64_t dims[TN_MAX_RANK]; /* `rank` entries; TN_DIM_UNKNOWN: only the run tells */
+} tn_tensor_type;
+
+/* The type of output `index` as far as the graph alone tells it: whole for a graph whose inputs have fixed sizes and whose shapes
+ * depend on no values. Thread-safe. */
+TN_API TN_MUST_USE tn_error *tn_executable_get_output_type(tn_executable *executable, uint32_t index, tn_tensor_type *out_type);
+/* The types of all outputs for inputs of these types, which must be whole, without compiling or running: for allocating outputs before
+ * a run. What depends on values of inputs stays open. Set struct_size of all elements of out_outputs before the call; on error nothing
+ * else is written. Errors are those of tn_executable_run for such inputs. Takes about as long as building the graph, except where
+ * the graph has fixed sizes. Thread-safe. */
+TN_API TN_MUST_USE tn_error *tn_executable_infer_outputs(tn_executable *executable, const tn_tensor_type *inputs, uint32_t n_inputs,
+                                                         tn_tensor_type *out_outputs, uint32_t n_outputs);
+
 /* Figures of the executable's most recent specialisation; all bytes unless said otherwise. */
 typedef struct tn_executable_stats {
     size_t struct_size;

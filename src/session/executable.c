@@ -2,6 +2,7 @@
 #include "session/session.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include "base/os_thread.h"
 
 typedef enum entry_state { ENTRY_BUILDING, ENTRY_READY, ENTRY_FAILED } entry_state;
@@ -183,16 +184,18 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
 
 /* ---- checking inputs ----------------------------------------------------------------------------------------- */
 
-static tn_error *wrong_input(const tn_executable *e, uint32_t i, const tn_tensor *x, tn_error_code code) {
+/* `axis` < 0: none in particular. */
+static tn_error *wrong_input(const tn_executable *e, uint32_t i, const tn_tensor *x, int32_t axis, tn_error_code code) {
     const tn_graph *g = e->graph;
-    char found[200], wanted[200];
+    char found[200], wanted[200], where[40] = "";
+    if (axis >= 0) snprintf(where, sizeof where, ": dimension %d", (int)axis);
     tn__type type = {x->dtype, x->rank, x->dims};
-    return tn__error_make(&g->context->allocator, code, __FILE__, __LINE__, "input %u '%s': found %s, wanted %s", i,
-                          g->inputs.data[i].name, tn__type_text(g, &type, found, sizeof found),
+    return tn__error_make(&g->context->allocator, code, __FILE__, __LINE__, "input %u '%s'%s: found %s, wanted %s", i,
+                          g->inputs.data[i].name, where, tn__type_text(g, &type, found, sizeof found),
                           tn__type_text(g, tn__type_of(g, g->inputs.data[i].value), wanted, sizeof wanted));
 }
 
-static tn_error *check_inputs(const tn_executable *e, tn_tensor *const *inputs) {
+tn_error *tn__executable_check_inputs(const tn_executable *e, tn_tensor *const *inputs) {
     const tn_graph *g = e->graph;
     for (uint32_t i = 0; i < g->inputs.count; i++) {
         const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
@@ -200,9 +203,9 @@ static tn_error *check_inputs(const tn_executable *e, tn_tensor *const *inputs) 
         if (!TN__IS(x, TENSOR))
             return x ? tn__error_prefix(tn__handle_error(x, TN__HANDLE_TENSOR, __func__, "inputs[i]"), "input %u '%s'", i, g->inputs.data[i].name)
                      : TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "input %u '%s' is NULL", i, g->inputs.data[i].name);
-        if (x->dtype != t->dtype) return wrong_input(e, i, x, TN_ERROR_TYPE_MISMATCH);
+        if (x->dtype != t->dtype) return wrong_input(e, i, x, -1, TN_ERROR_TYPE_MISMATCH);
         if (t->rank < 0) continue;
-        if (x->rank != t->rank) return wrong_input(e, i, x, TN_ERROR_SHAPE_MISMATCH);
+        if (x->rank != t->rank) return wrong_input(e, i, x, -1, TN_ERROR_SHAPE_MISMATCH);
         for (int32_t d = 0; d < t->rank; d++) {
             int64_t wanted = t->dims[d];
             if (wanted == TN_DIM_UNKNOWN) continue;
@@ -215,7 +218,7 @@ static tn_error *check_inputs(const tn_executable *e, tn_tensor *const *inputs) 
                                     g->inputs.data[i].name, d, x->dims[d], tn_graph_get_symbol_name(g, wanted), bound,
                                     g->inputs.data[home.input].name);
             } else if (x->dims[d] != wanted) {
-                return wrong_input(e, i, x, TN_ERROR_SHAPE_MISMATCH);
+                return wrong_input(e, i, x, d, TN_ERROR_SHAPE_MISMATCH);
             }
         }
     }
@@ -389,7 +392,7 @@ tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs,
         return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT,
                         "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name, inputs ? n_inputs : 0,
                         outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
-    TN__TRY(check_inputs(executable, inputs));
+    TN__TRY(tn__executable_check_inputs(executable, inputs));
     for (uint32_t k = 0; k < n_outputs; k++)
         if (outputs[k] && !TN__IS(outputs[k], TENSOR))
             return tn__error_prefix(tn__handle_error(outputs[k], TN__HANDLE_TENSOR, __func__, "outputs[k]"), "output %u '%s'", k,
@@ -492,6 +495,9 @@ tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options) {
     tn_executable_release(executable);
     return e;
 }
+
+const tn_graph *tn__executable_graph(const tn_executable *e) { return e->graph; }
+const tn__program *tn__executable_only_program(const tn_executable *e) { return e->fixed ? e->fixed->program : NULL; }
 
 void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {
     tn__os_mutex_lock(&e->mutex);

@@ -457,6 +457,8 @@ tn_error *tn__program_run(const tn__program *p, tn_tensor *const *inputs, tn_ten
     return p->s ? run_late(p, inputs, outputs) : run_static(p, inputs, outputs);
 }
 
+const tn__type *tn__program_output_type(const tn__program *p, uint32_t k) { return &p->output_types[k]; }
+
 void tn__program_add_stats(const tn__program *p, tn_executable_stats *stats) {
     if (p->artefact) p->artefact->device->get_stats(p->artefact, stats);
     for (uint32_t i = 0; i < p->n_steps; i++)

@@ -42,6 +42,12 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
 tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options);
 /* Compiles an executable now that can only ever have one specialisation, and makes its calls free of locks; others stay lazy. */
 tn_error *tn__executable_specialise_now(tn_executable *executable);
+/* The graph with the types that are declared; borrowed. */
+const tn_graph *tn__executable_graph(const tn_executable *executable);
+/* Do these fit the declared types? Looks at dtype and shape only. */
+tn_error *tn__executable_check_inputs(const tn_executable *executable, tn_tensor *const *inputs);
+/* The only specialisation, or NULL. */
+const tn__program *tn__executable_only_program(const tn_executable *executable);
 void tn__executable_add_stats(tn_executable *executable, tn_executable_stats *stats);
 /* Appends the steps of the most recent specialisation and of all its parts; `profile` NULL: sets their times to 0. */
 tn_error *tn__executable_add_profile(tn_executable *executable, tn_profile *profile);
@@ -72,6 +78,7 @@ tn_error *tn__program_create(tn__settings *settings, tn_graph *s, bool varying, 
 void tn__program_destroy(tn__program *program);
 /* Thread-safe. outputs[k] NULL: made; on error everything made is released and NULL again. */
 tn_error *tn__program_run(const tn__program *program, tn_tensor *const *inputs, tn_tensor **outputs);
+const tn__type *tn__program_output_type(const tn__program *program, uint32_t k);
 void tn__program_add_stats(const tn__program *program, tn_executable_stats *stats);
 tn_error *tn__program_add_profile(const tn__program *program, tn_profile *profile);
 

@@ -1,0 +1,80 @@
+/* The types of an executable's outputs before it runs. */
+#include "session/session.h"
+
+static tn_error *bad_struct(const tn_graph *g, const char *what, const tn_tensor_type *types, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        const tn_tensor_type *t = (const tn_tensor_type *)((const char *)types + i * types->struct_size);
+        if (t->struct_size < sizeof *t || t->struct_size != types->struct_size)
+            return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "%s %u: struct_size is %zu, wanted that of the first, at least %zu", what,
+                            i, t->struct_size, sizeof *t);
+    }
+    return NULL;
+}
+
+/* The rest of a newer struct than ours is not touched. */
+static void give(const tn__type *type, tn_tensor_type *out) {
+    out->dtype = type->dtype;
+    out->rank = type->rank < 0 ? -1 : type->rank;
+    for (int32_t d = 0; d < type->rank; d++) out->dims[d] = type->dims[d] < 0 ? TN_DIM_UNKNOWN : type->dims[d];
+}
+
+static const tn__type *declared_type(const tn_executable *e, uint32_t k) {
+    const tn__program *only = tn__executable_only_program(e);
+    const tn_graph *g = tn__executable_graph(e);
+    return only ? tn__program_output_type(only, k) : tn__type_of(g, g->outputs.data[k].value);
+}
+
+tn_error *tn_executable_get_output_type(tn_executable *executable, uint32_t index, tn_tensor_type *out_type) {
+    if (!executable || !out_type) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_output_type: NULL argument");
+    const tn_graph *g = tn__executable_graph(executable);
+    TN__TRY(bad_struct(g, "output", out_type, 1));
+    if (index >= g->outputs.count)
+        return TN__FAIL(&g->context->allocator, OUT_OF_RANGE, "graph '%s': found output %u, wanted less than %zu", g->name, index,
+                        g->outputs.count);
+    give(declared_type(executable, index), out_type);
+    return NULL;
+}
+
+/* A tensor that has only a type. */
+static tn_error *make_input(const tn_graph *g, uint32_t i, const tn_tensor_type *t, tn_tensor **out) {
+    static char nothing[1];
+    const char *name = g->inputs.data[i].name;
+    if (t->rank < 0 || t->rank > TN_MAX_RANK)
+        return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "input %u '%s': rank is %d, wanted 0 to %d", i, name, (int)t->rank, TN_MAX_RANK);
+    return tn__error_prefix(tn_tensor_create_borrowed(g->context, t->dtype, t->rank, t->dims, nothing, SIZE_MAX, NULL, NULL, out),
+                            "input %u '%s'", i, name);
+}
+
+static tn_error *infer(tn_executable *e, tn_tensor *const *inputs, tn_tensor *const *no_values, tn_tensor_type *out) {
+    const tn_graph *g = tn__executable_graph(e);
+    TN__TRY(tn__executable_check_inputs(e, inputs));
+    tn_graph *s = NULL;
+    if (!tn__executable_only_program(e)) TN__TRY(tn__specialise(g, (const tn_tensor *const *)inputs, no_values, &s));
+    for (uint32_t k = 0; k < g->outputs.count; k++)
+        give(s ? tn__type_of(s, s->outputs.data[k].value) : declared_type(e, k),
+             (tn_tensor_type *)((char *)out + k * out->struct_size));
+    tn_graph_release(s);
+    return NULL;
+}
+
+tn_error *tn_executable_infer_outputs(tn_executable *executable, const tn_tensor_type *inputs, uint32_t n_inputs,
+                                      tn_tensor_type *out_outputs, uint32_t n_outputs) {
+    if (!executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_infer_outputs: executable is NULL");
+    const tn_graph *g = tn__executable_graph(executable);
+    const tn_allocator *a = &g->context->allocator;
+    if (n_inputs != g->inputs.count || n_outputs != g->outputs.count || (n_inputs && !inputs) || (n_outputs && !out_outputs))
+        return TN__FAIL(a, INVALID_ARGUMENT, "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name, inputs ? n_inputs : 0,
+                        out_outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
+    TN__TRY(bad_struct(g, "input", inputs, n_inputs));
+    TN__TRY(bad_struct(g, "output", out_outputs, n_outputs));
+    size_t bytes = 2 * ((size_t)n_inputs + 1) * sizeof(tn_tensor *);
+    tn_tensor **types = tn__alloc_zero(a, bytes);
+    if (!types) return tn__error_oom();
+    tn_error *e = NULL;
+    for (uint32_t i = 0; !e && i < n_inputs; i++)
+        e = make_input(g, i, (const tn_tensor_type *)((const char *)inputs + i * inputs->struct_size), &types[i]);
+    if (!e) e = infer(executable, types, types + n_inputs + 1, out_outputs);
+    for (uint32_t i = 0; i < n_inputs; i++) tn_tensor_release(types[i]);
+    tn__free(a, types, bytes);
+    return e;
+}
