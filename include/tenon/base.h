@@ -137,7 +137,8 @@ TN_API uint32_t tn_dtype_bits(tn_dtype dtype);
 
 #define TN_MAX_RANK 32
 
-/* A dense, row-major host tensor. Reference-counted; shape and dtype immutable. Reading is thread-safe while nobody writes. */
+/* A host tensor; dense and row-major but for those of tn_tensor_create_strided. Reference-counted; shape and dtype immutable. Reading is
+ * thread-safe while nobody writes. */
 typedef struct tn_tensor tn_tensor;
 
 /* A tensor with its own memory, 64-byte aligned, zero-filled. `dims` has `rank` entries, each >= 0. */
@@ -149,13 +150,27 @@ TN_API TN_MUST_USE tn_error *tn_tensor_create_borrowed(tn_context *context, tn_d
                                                        const int64_t *dims, void *data, size_t bytes,
                                                        void (*free_data)(void *free_self, void *data), void *free_self,
                                                        tn_tensor **out_tensor);
+/* A tensor over the caller's memory whose elements lie anyhow: element [i, j, ...] is i * strides[0] + j * strides[1] + ... elements from
+ * `data` on; strides may be 0 and negative. All elements must lie in the `memory_bytes` bytes at `memory`; NULL: that is not checked.
+ * free_data as above. Elements of at least a byte, no strings; strides of a dense tensor make a dense one.
+ *
+ * Every function takes such a tensor. A graph keeps a dense copy of it. A run copies a strided input, or one at an address that is not a
+ * multiple of the element's bytes, to a dense one of its own, and such an output back when the run is over: a pass over the elements each,
+ * a few bytes per nanosecond, and memory of the context's allocator for the time of the run. */
+TN_API TN_MUST_USE tn_error *tn_tensor_create_strided(tn_context *context, tn_dtype dtype, int32_t rank, const int64_t *dims,
+                                                      const int64_t *strides, void *data, const void *memory, size_t memory_bytes,
+                                                      void (*free_data)(void *free_self, void *data), void *free_self,
+                                                      tn_tensor **out_tensor);
+TN_API bool tn_tensor_is_dense(const tn_tensor *tensor);
+/* Fills out_strides[rank], in elements. */
+TN_API void tn_tensor_get_strides(const tn_tensor *tensor, int64_t *out_strides);
 TN_API void tn_tensor_retain(tn_tensor *tensor);
 TN_API void tn_tensor_release(tn_tensor *tensor);
 TN_API tn_dtype tn_tensor_get_dtype(const tn_tensor *tensor);
 TN_API int32_t tn_tensor_get_rank(const tn_tensor *tensor);
 TN_API const int64_t *tn_tensor_get_dims(const tn_tensor *tensor); /* borrowed */
-TN_API void *tn_tensor_get_data(const tn_tensor *tensor);          /* borrowed */
-TN_API size_t tn_tensor_get_bytes(const tn_tensor *tensor);
+TN_API void *tn_tensor_get_data(const tn_tensor *tensor);          /* borrowed; element [0, 0, ...] */
+TN_API size_t tn_tensor_get_bytes(const tn_tensor *tensor);        /* of the elements, without what lies between them */
 TN_API int64_t tn_tensor_get_elements(const tn_tensor *tensor);
 
 #ifdef __cplusplus

@@ -22,8 +22,9 @@ struct DLManagedTensorVersioned;
 /* A tensor over the memory of `managed`; nothing is copied. Its deleter (NULL: nothing to do) is called when the last reference of the
  * tensor goes. Refused, with nothing changed and `managed` still the caller's:
  *  - TN_ERROR_UNSUPPORTED: memory that the CPU cannot read (device_type other than kDLCPU, kDLCUDAHost, kDLROCMHost); element types
- *    without a tn_dtype (complex, opaque, f6, lanes other than 1, sub-byte types that are padded or of a tensor without a version); strides
- *    other than compact row-major ones (those of dimensions of size 1 and of empty tensors do not matter; NULL means compact)
+ *    without a tn_dtype (complex, opaque, f6, lanes other than 1, sub-byte types that are padded or of a tensor without a version); sub-byte types
+ *    with strides other than compact row-major ones (those of dimensions of size 1 and of empty tensors do not matter; NULL means compact)
+ *  - TN_ERROR_OUT_OF_RANGE: strides that lead out of the address space; others make the tensor strided (tn_tensor_create_strided)
  *  - TN_ERROR_INVALID_ARGUMENT: ndim below 0, no shape, negative sizes, no data, data + byte_offset not aligned for the element type
  *  - TN_ERROR_LIMIT_EXCEEDED: over a limit of the context. */
 TN_API TN_MUST_USE tn_error *tn_tensor_from_dlpack(tn_context *context, struct DLManagedTensor *managed, tn_tensor **out_tensor);
@@ -33,7 +34,7 @@ TN_API TN_MUST_USE tn_error *tn_tensor_from_dlpack(tn_context *context, struct D
 TN_API TN_MUST_USE tn_error *tn_tensor_from_dlpack_versioned(tn_context *context, struct DLManagedTensorVersioned *managed,
                                                              tn_tensor **out_tensor);
 
-/* A managed tensor over the memory of `tensor`, device kDLCPU, compact strides spelt out. It holds a reference to `tensor` until its
+/* A managed tensor over the memory of `tensor`, device kDLCPU, strides spelt out. It holds a reference to `tensor` until its
  * deleter is called. Refused (TN_ERROR_UNSUPPORTED): string tensors; and what only the versioned form can say: read-only tensors and
  * sub-byte types (packed, low bits first). */
 TN_API TN_MUST_USE tn_error *tn_tensor_to_dlpack(tn_tensor *tensor, struct DLManagedTensor **out_managed);

@@ -40,7 +40,9 @@ TN_API void tn_executable_retain(tn_executable *executable);
 TN_API void tn_executable_release(tn_executable *executable);
 
 /* Runs. `inputs[i]` belongs to graph input i; dtype and shape are checked. `outputs[i]`: if NULL the library makes a tensor
- * (owned by the caller after success); else the tensor is written, its dtype and shape must fit. On error nothing is returned. */
+ * (owned by the caller after success); else the tensor is written, its dtype and shape must fit. It may not overlap the memory
+ * of another output, nor that of an input, unless that input is copied first (see tn_tensor_create_strided); strided ones
+ * overlap if the ranges that their elements lie in do. On error nothing is returned. */
 TN_API TN_MUST_USE tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs,
                                                tn_tensor **outputs, uint32_t n_outputs);
 

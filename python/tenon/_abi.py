@@ -202,6 +202,8 @@ FUNCTIONS = [
     ("tn_tensor_get_dtype", C.c_int, [C.c_void_p]),
     ("tn_tensor_get_elements", C.c_int64, [C.c_void_p]),
     ("tn_tensor_get_rank", C.c_int32, [C.c_void_p]),
+    ("tn_tensor_get_strides", None, [C.c_void_p, C.c_void_p]),
+    ("tn_tensor_is_dense", C.c_bool, [C.c_void_p]),
     ("tn_tensor_release", None, [C.c_void_p]),
     ("tn_tensor_retain", None, [C.c_void_p]),
     ("tn_tensor_to_dlpack", C.c_void_p, [C.c_void_p, C.c_void_p]),

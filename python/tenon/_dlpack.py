@@ -43,7 +43,7 @@ def to_dlpack(tensor: Tensor, max_version: tuple[int, int] | None) -> Any:
 
 def from_dlpack(source: Any, context: Context | None = None) -> Tensor:
     """A tensor over the memory of any object with __dlpack__ (arrays of NumPy, torch, JAX, ...). UnsupportedError for memory that the CPU
-    cannot read, strides that are not row-major and types that Tenon lacks."""
+    cannot read and types that Tenon lacks. Strides are kept; a run copies what is not dense."""
     context = context or default_context()
     try:
         capsule = source.__dlpack__(max_version=(1, 0))

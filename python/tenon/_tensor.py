@@ -206,11 +206,17 @@ class Tensor:
             return _dtypes.unpack(packed, _dtypes.PACKED[name], self.size, name).reshape(shape)
         if dtype.kind == "V" or dtype.str[1] == "V" or type(dtype).__module__ != "numpy.dtypes":
             raw = {1: "|u1", 2: "<u2"}[dtype.itemsize]
-            return self._view(shape, raw, data).view(dtype)
-        return self._view(shape, dtype.str, data)
+            return self._view(shape, raw, data, dtype.itemsize).view(dtype)
+        return self._view(shape, dtype.str, data, dtype.itemsize)
 
-    def _view(self, shape: tuple[int, ...], typestr: str, data: int) -> Array:
-        return np.asarray(_Memory(self, {"shape": shape, "typestr": typestr, "data": (data, self._readonly), "version": 3}))
+    def _view(self, shape: tuple[int, ...], typestr: str, data: int, item: int = 0) -> Array:
+        """item: bytes of an element of this tensor, whose strides then count; 0: dense."""
+        strides = None
+        if item and not lib.tn_tensor_is_dense(self.handle):
+            steps = (C.c_int64 * len(shape))()
+            lib.tn_tensor_get_strides(self.handle, steps)
+            strides = tuple(item * step for step in steps)
+        return np.asarray(_Memory(self, {"shape": shape, "typestr": typestr, "data": (data, self._readonly), "strides": strides, "version": 3}))
 
     def _bytes(self, shape: tuple[int, ...]) -> Array:
         return self._view(shape, "|u1", lib.tn_tensor_get_data(self.handle))

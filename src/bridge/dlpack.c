@@ -45,17 +45,6 @@ static tn_error *find_dtype(const tn_allocator *a, DLDataType d, bool packed, tn
     return TN__FAIL(a, UNSUPPORTED, "dlpack: there is no element type of code %u and %u bits", (unsigned)d.code, (unsigned)d.bits);
 }
 
-static tn_error *check_strides(const tn_allocator *a, const DLTensor *t, int64_t elements) {
-    int64_t compact = 1;
-    for (int32_t i = t->ndim; t->strides && elements && i-- > 0;) {
-        if (t->shape[i] != 1 && t->strides[i] != compact)
-            return TN__FAIL(a, UNSUPPORTED, "dlpack: dimension %d has stride %" PRId64 ", a dense row-major tensor %" PRId64
-                            "; make the tensor contiguous first", i, t->strides[i], compact);
-        compact *= t->shape[i];
-    }
-    return NULL;
-}
-
 /* The data and their type, checked; changes nothing. */
 static tn_error *from_dl(tn_context *c, const DLTensor *t, bool packed, void (*free_data)(void *, void *), void *free_self,
                          tn_tensor **out_tensor) {
@@ -69,7 +58,6 @@ static tn_error *from_dl(tn_context *c, const DLTensor *t, bool packed, void (*f
     if (t->ndim > 0 && !t->shape) return TN__FAIL(a, INVALID_ARGUMENT, "dlpack: shape is NULL, ndim %d", (int)t->ndim);
     if (t->ndim < 0) return TN__FAIL(a, INVALID_ARGUMENT, "dlpack: ndim is %d", (int)t->ndim);
     TN__TRY(tn__elements(c, "dlpack", t->ndim, t->shape, &elements));
-    TN__TRY(check_strides(a, t, elements));
     uintptr_t address = (uintptr_t)t->data, bytes = tn__dtype_bytes(dtype, elements), end;
     if (bytes && !t->data) return TN__FAIL(a, INVALID_ARGUMENT, "dlpack: data is NULL, %zu bytes wanted", (size_t)bytes);
     if (t->byte_offset > UINTPTR_MAX || __builtin_add_overflow(address, (uintptr_t)t->byte_offset, &address) ||
@@ -79,8 +67,9 @@ static tn_error *from_dl(tn_context *c, const DLTensor *t, bool packed, void (*f
     if (bytes && address % align)
         return TN__FAIL(a, INVALID_ARGUMENT, "dlpack: data + byte_offset is not a multiple of %zu, which %s wants", align,
                         tn_dtype_name(dtype));
-    return tn_tensor_create_borrowed(c, dtype, t->ndim, t->shape, t->data ? (char *)t->data + t->byte_offset : NULL, (size_t)bytes,
-                                     free_data, free_self, out_tensor);
+    void *first = t->data ? (char *)t->data + t->byte_offset : NULL;
+    return t->strides ? tn_tensor_create_strided(c, dtype, t->ndim, t->shape, t->strides, first, NULL, 0, free_data, free_self, out_tensor)
+                      : tn_tensor_create_borrowed(c, dtype, t->ndim, t->shape, first, (size_t)bytes, free_data, free_self, out_tensor);
 }
 
 static void free_managed(void *self, void *data) {
@@ -153,12 +142,9 @@ static tn_error *to_dl(tn_tensor *tensor, bool versioned, exported **out) {
                         tensor->read_only ? "a tensor is read-only" : "elements below a byte are packed");
     exported *x = tn__alloc_zero(a, exported_bytes(tensor->rank));
     if (!x) return tn__error_oom();
-    int64_t *shape = x->numbers, *strides = shape + tensor->rank, compact = 1;
-    for (int32_t i = tensor->rank; i-- > 0;) {
-        shape[i] = tensor->dims[i];
-        strides[i] = compact;
-        if (shape[i]) compact *= shape[i];
-    }
+    int64_t *shape = x->numbers, *strides = shape + tensor->rank;
+    for (int32_t i = 0; i < tensor->rank; i++) shape[i] = tensor->dims[i];
+    tn_tensor_get_strides(tensor, strides);
     tn_tensor_retain(x->tensor = tensor);
     DLTensor t = {.data = tn_tensor_get_data(tensor), .device = {kDLCPU, 0}, .ndim = tensor->rank, .shape = shape, .strides = strides,
                   .dtype = {pairs[row].code, pairs[row].bits, 1}};

@@ -1,5 +1,6 @@
 /* The devices this build has, by name. */
 #include "device/device.h"
+#include "rt/strided.h"
 
 static const tn__device_vtable *const devices[] = {&tn__device_cpu, &tn__device_ref, &tn__device_null};
 
@@ -14,9 +15,9 @@ const tn__device_vtable *tn__device_find(const char *name) {
 tn_error *tn__tensor_assign(tn_tensor *dst, const tn_tensor *src) {
     const tn_allocator *a = &dst->context->allocator;
     tn__tensor_settle(src);
-    if (dst == src || dst->data == src->data) return NULL;
+    if (dst == src || (dst->data == src->data && !dst->strides && !src->strides)) return NULL;
     if (dst->dtype != TN_DTYPE_string) {
-        if (dst->bytes) memcpy(dst->data, src->data, dst->bytes);
+        tn__tensor_copy_elements(dst, src);
         return NULL;
     }
     char **to = dst->data, *const *from = src->data;

@@ -60,7 +60,7 @@ void *tn__attrs_copy(tn_graph *g, tn__op op, const void *attrs) {
         }
         case TN_ATTR_TENSOR: {
             tn_tensor *t = CFIELD(tn_tensor *, attrs, f);
-            ok = !t || tn__graph_keep_tensor(g, t);
+            ok = !t || tn__graph_keep_plain(g, t, &FIELD(tn_tensor *, own, f));
             break;
         }
         case TN_ATTR_GRAPH: {
@@ -122,8 +122,7 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
         break;
     case TN_ATTR_TENSOR:
         if (!TN__IS(attr->tensor, TENSOR)) return tn__handle_error(attr->tensor, TN__HANDLE_TENSOR, "attribute", attr->name);
-        ok = tn__graph_keep_tensor(g, attr->tensor);
-        FIELD(tn_tensor *, attrs, f) = attr->tensor;
+        ok = tn__graph_keep_plain(g, attr->tensor, &FIELD(tn_tensor *, attrs, f));
         break;
     case TN_ATTR_GRAPH:
         if (!TN__IS(attr->graph, GRAPH)) return tn__handle_error(attr->graph, TN__HANDLE_GRAPH, "attribute", attr->name);

@@ -91,7 +91,7 @@ static bool copy_attr(tn_graph *g, const tn_attr *from, tn_attr *to) {
         to->strings = list;
         return list != NULL;
     }
-    case TN_ATTR_TENSOR: to->tensor = from->tensor; return tn__graph_keep_tensor(g, from->tensor);
+    case TN_ATTR_TENSOR: return tn__graph_keep_plain(g, from->tensor, &to->tensor);
     case TN_ATTR_GRAPH: to->graph = from->graph; return tn__graph_keep_subgraph(g, from->graph);
     }
     return false;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "ir/custom.h"
+#include "rt/strided.h"
 
 tn_error *tn__graph_create(tn_context *context, const tn__graph_hooks *hooks, const char *name, tn_graph **out_graph) {
     *out_graph = NULL;
@@ -106,6 +107,16 @@ bool tn__node_has_effects(tn__op op, const void *attrs) {
 const char *tn__op_text(tn__op op, const void *attrs) {
     bool custom = op == TN_OP_custom && attrs && tn__custom_of(attrs);
     return custom ? tn__custom_of(attrs)->op->op.name : tn__op_infos[op].name;
+}
+
+bool tn__graph_keep_plain(tn_graph *g, tn_tensor *t, tn_tensor **out_kept) {
+    tn_tensor *plain;
+    tn_error *e = tn__tensor_make_plain(t, &plain);
+    if (e) return tn_error_destroy(e), false; /* the shape was checked before: there is only no memory */
+    bool ok = tn__graph_keep_tensor(g, plain);
+    tn_tensor_release(plain);
+    *out_kept = plain;
+    return ok;
 }
 
 tn_error *tn_graph_check(const tn_graph *graph) {

@@ -138,6 +138,8 @@ const char *tn__value_text(const tn_graph *g, tn_value v, char *buffer, size_t b
 void tn__graph_fail(tn_graph *g, tn_error *e);
 /* Retains `t` for the life of the graph. */
 bool tn__graph_keep_tensor(tn_graph *g, tn_tensor *t);
+/* The same; a tensor that is strided or not aligned is kept as a plain copy. */
+bool tn__graph_keep_plain(tn_graph *g, tn_tensor *t, tn_tensor **out_kept);
 /* Retains `sub` for the life of the graph. */
 bool tn__graph_keep_subgraph(tn_graph *g, tn_graph *sub);
 /* The node does something besides computing its results, or a body of it does: it is neither left out nor merged, and such nodes keep

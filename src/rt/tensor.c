@@ -23,7 +23,10 @@ tn_error *tn__elements(const tn_context *c, const char *what, int32_t rank, cons
     return NULL;
 }
 
-static tn_error *make(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims, tn_tensor **out_tensor) {
+/* Room for dims, and for strides. */
+static size_t struct_bytes(int32_t rank, bool strided) { return sizeof(tn_tensor) + (size_t)rank * (strided ? 2 : 1) * sizeof(int64_t); }
+
+tn_error *tn__tensor_create_unfilled(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims, bool strided, tn_tensor **out_tensor) {
     const tn_allocator *a = &c->allocator;
     if (!tn_dtype_bits(dtype)) return TN__FAIL(a, INVALID_ARGUMENT, "tensor: unknown dtype %d", (int)dtype);
     if (rank > 0 && !dims) return TN__FAIL(a, INVALID_ARGUMENT, "tensor: dims is NULL, rank %d", rank);
@@ -32,12 +35,13 @@ static tn_error *make(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t
     size_t bytes = tn__dtype_bytes(dtype, elements);
     if (bytes > c->limits.max_bytes)
         return TN__FAIL(a, LIMIT_EXCEEDED, "tensor: %zu bytes, limit max_bytes is %" PRIu64, bytes, c->limits.max_bytes);
-    tn_tensor *t = tn__alloc_zero(a, sizeof *t + (size_t)rank * sizeof *t->dims);
+    tn_tensor *t = tn__alloc_zero(a, struct_bytes(rank, strided));
     if (!t) return tn__error_oom();
     tn__handle_init(&t->handle, TN__HANDLE_TENSOR);
     atomic_init(&t->references, 1);
     tn_context_retain(c);
     t->context = c;
+    t->has_room = strided;
     t->dtype = dtype;
     t->rank = rank;
     t->elements = elements;
@@ -51,7 +55,7 @@ tn_error *tn__tensor_create_uninitialised(tn_context *c, tn_dtype dtype, int32_t
                                           tn_tensor **out_tensor) {
     *out_tensor = NULL;
     tn_tensor *t;
-    TN__TRY(make(c, dtype, rank, dims, &t));
+    TN__TRY(tn__tensor_create_unfilled(c, dtype, rank, dims, false, &t));
     /* a whole vector beyond the end may be read (never used), so the tail of the last cache line belongs to us */
     t->data = c->allocator.allocate(c->allocator.self, t->bytes + 64, 64);
     if (!t->data) {
@@ -81,7 +85,7 @@ tn_error *tn_tensor_create_borrowed(tn_context *context, tn_dtype dtype, int32_t
     *out_tensor = NULL;
     TN__HANDLE(context, CONTEXT);
     tn_tensor *t;
-    TN__TRY(make(context, dtype, rank, dims, &t));
+    TN__TRY(tn__tensor_create_unfilled(context, dtype, rank, dims, false, &t));
     if (bytes < t->bytes || (!data && t->bytes)) {
         tn_error *e = TN__FAIL(&context->allocator, SHAPE_MISMATCH, "tensor: shape and dtype want %zu bytes, the buffer has %zu",
                                t->bytes, data ? bytes : 0);
@@ -153,7 +157,7 @@ void tn_tensor_release(tn_tensor *tensor) {
     }
     if (tensor->free_data) tensor->free_data(tensor->free_self, tensor->data);
     tn__handle_deinit(&tensor->handle);
-    tn__free(a, tensor, sizeof *tensor + (size_t)tensor->rank * sizeof *tensor->dims);
+    tn__free(a, tensor, struct_bytes(tensor->rank, tensor->has_room));
     tn_context_release(c);
 }
 

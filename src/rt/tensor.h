@@ -1,4 +1,4 @@
-/* Tensors: reference-counted dense host arrays. */
+/* Tensors: reference-counted host arrays; dense, but for those of tn_tensor_create_strided (rt/strided.h). */
 #ifndef TN_RT_TENSOR_H
 #define TN_RT_TENSOR_H
 #include "base/context.h"
@@ -17,10 +17,12 @@ struct tn_tensor {
     void *free_self;
     bool owns_data; /* data came from the context's allocator, 64-byte aligned */
     bool read_only; /* a run refuses to write it */
+    bool has_room;  /* for strides, whether it has them or not */
     bool of_file;   /* origin, or else data, lies in a read-only mapping of a file */
     const void *origin;   /* where the elements lie unaligned, for data to be filled from; kept alive by free_data. NULL: none */
     atomic_uchar unsettled; /* data is not filled yet: TN__TENSOR_* */
-    int64_t dims[]; /* rank entries */
+    int64_t *strides; /* in elements, behind dims; NULL: dense */
+    int64_t dims[];   /* rank entries */
 };
 
 /* A large weight whose place in a file is not aligned has its memory from the beginning, but is copied there only for the one who wants to
@@ -42,6 +44,8 @@ void tn__tensor_forget(const tn_tensor *t);
 
 /* Product of dims within the context's limits; error names `what`. */
 tn_error *tn__elements(const tn_context *c, const char *what, int32_t rank, const int64_t *dims, int64_t *out_elements);
+/* A tensor without data; room for strides on request. */
+tn_error *tn__tensor_create_unfilled(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims, bool strided, tn_tensor **out_tensor);
 /* As tn_tensor_create, but the data is not cleared. String tensors hold `char *` elements of the context's allocator (NULL = ""). */
 tn_error *tn__tensor_create_uninitialised(tn_context *c, tn_dtype dtype, int32_t rank, const int64_t *dims,
                                           tn_tensor **out_tensor);

@@ -164,7 +164,7 @@ static void trips_deinit(trips *t) {
 /* One trip: runs the body, moves the new states in and the scan values onto their lists. */
 static tn_error *trips_step(trips *t, int64_t trip) {
     const tn_allocator *a = &t->context->allocator;
-    tn_error *e = tn_executable_run(t->body, t->in, t->n_in, t->out, t->n_out);
+    tn_error *e = tn__executable_run(t->body, t->in, t->n_in, t->out, t->n_out);
     if (e) return tn__error_prefix(e, "trip %" PRId64, trip);
     for (uint32_t i = 0; i < t->n_state; i++) {
         tn_tensor_release(t->in[t->state_at + i]);
@@ -197,7 +197,7 @@ static tn_error *run_if(tn_context *c, const tn__node *n, tn_executable *const *
     TN__TRY(one_element(c, "cond", in[0], &cond));
     tn_executable *body = bodies[cond ? 0 : 1];
     if (!body) return TN__FAIL(&c->allocator, INVALID_GRAPH, "the %s branch is missing", cond ? "then" : "else");
-    tn_error *e = tn_executable_run(body, in + 1, n->n_in - 1, out, n->n_out);
+    tn_error *e = tn__executable_run(body, in + 1, n->n_in - 1, out, n->n_out);
     return tn__error_prefix(e, "%s branch", cond ? "then" : "else");
 }
 

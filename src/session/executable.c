@@ -195,6 +195,14 @@ static tn_error *wrong_input(const tn_executable *e, uint32_t i, const tn_tensor
                           tn__type_text(g, tn__type_of(g, g->inputs.data[i].value), wanted, sizeof wanted));
 }
 
+tn_error *tn__executable_check_counts(const tn_executable *e, const void *inputs, uint32_t n_inputs, const void *outputs,
+                                      uint32_t n_outputs) {
+    const tn_graph *g = e->graph;
+    if (n_inputs == g->inputs.count && n_outputs == g->outputs.count && (!n_inputs || inputs) && (!n_outputs || outputs)) return NULL;
+    return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name,
+                    inputs ? n_inputs : 0, outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
+}
+
 tn_error *tn__executable_check_inputs(const tn_executable *e, tn_tensor *const *inputs) {
     const tn_graph *g = e->graph;
     for (uint32_t i = 0; i < g->inputs.count; i++) {
@@ -382,21 +390,16 @@ static void release_entry(tn_executable *e, entry *x) {
     tn__os_mutex_unlock(&e->mutex);
 }
 
-/* ---- the public face ----------------------------------------------------------------------------------------- */
+/* ---- running and compiling ----------------------------------------------------------------------------------------- */
 
-tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs, tn_tensor **outputs,
-                            uint32_t n_outputs) {
-    TN__HANDLE(executable, EXECUTABLE);
-    const tn_graph *g = executable->graph;
-    if (n_inputs != g->inputs.count || n_outputs != g->outputs.count || (n_inputs && !inputs) || (n_outputs && !outputs))
-        return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT,
-                        "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name, inputs ? n_inputs : 0,
-                        outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
+tn_error *tn__executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs, tn_tensor **outputs,
+                             uint32_t n_outputs) {
+    TN__TRY(tn__executable_check_counts(executable, inputs, n_inputs, outputs, n_outputs));
     TN__TRY(tn__executable_check_inputs(executable, inputs));
-    for (uint32_t k = 0; k < n_outputs; k++)
-        if (outputs[k] && !TN__IS(outputs[k], TENSOR))
-            return tn__error_prefix(tn__handle_error(outputs[k], TN__HANDLE_TENSOR, __func__, "outputs[k]"), "output %u '%s'", k,
-                                    g->outputs.data[k].name);
+    return tn__executable_run_checked(executable, inputs, outputs);
+}
+
+tn_error *tn__executable_run_checked(tn_executable *executable, tn_tensor *const *inputs, tn_tensor **outputs) {
     if (executable->fixed) return tn__program_run(executable->fixed->program, inputs, outputs);
     entry *x;
     TN__TRY(acquire(executable, inputs, &x));

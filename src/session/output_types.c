@@ -25,7 +25,8 @@ static const tn__type *declared_type(const tn_executable *e, uint32_t k) {
 }
 
 tn_error *tn_executable_get_output_type(tn_executable *executable, uint32_t index, tn_tensor_type *out_type) {
-    if (!executable || !out_type) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_output_type: NULL argument");
+    TN__HANDLE(executable, EXECUTABLE);
+    if (!out_type) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_output_type: out_type is NULL");
     const tn_graph *g = tn__executable_graph(executable);
     TN__TRY(bad_struct(g, "output", out_type, 1));
     if (index >= g->outputs.count)
@@ -59,12 +60,10 @@ static tn_error *infer(tn_executable *e, tn_tensor *const *inputs, tn_tensor *co
 
 tn_error *tn_executable_infer_outputs(tn_executable *executable, const tn_tensor_type *inputs, uint32_t n_inputs,
                                       tn_tensor_type *out_outputs, uint32_t n_outputs) {
-    if (!executable) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_infer_outputs: executable is NULL");
+    TN__HANDLE(executable, EXECUTABLE);
     const tn_graph *g = tn__executable_graph(executable);
     const tn_allocator *a = &g->context->allocator;
-    if (n_inputs != g->inputs.count || n_outputs != g->outputs.count || (n_inputs && !inputs) || (n_outputs && !out_outputs))
-        return TN__FAIL(a, INVALID_ARGUMENT, "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name, inputs ? n_inputs : 0,
-                        out_outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
+    TN__TRY(tn__executable_check_counts(executable, inputs, n_inputs, out_outputs, n_outputs));
     TN__TRY(bad_struct(g, "input", inputs, n_inputs));
     TN__TRY(bad_struct(g, "output", out_outputs, n_outputs));
     size_t bytes = 2 * ((size_t)n_inputs + 1) * sizeof(tn_tensor *);

@@ -396,7 +396,7 @@ static tn_error *run_residual(const tn__program *p, tn_tensor **slots, tn_tensor
     for (uint32_t i = 0; i < p->n_residual_in; i++) in[i] = slots[p->residual_in[i]];
     for (uint32_t k = 0; k < p->n_outputs; k++)
         if (p->sources[k].residual >= 0) out[p->sources[k].residual] = outputs[k];
-    tn_error *e = tn_executable_run(p->residual, in, p->n_residual_in, out, p->n_residual_out);
+    tn_error *e = tn__executable_run(p->residual, in, p->n_residual_in, out, p->n_residual_out);
     for (uint32_t k = 0; !e && k < p->n_outputs; k++)
         if (p->sources[k].residual >= 0) outputs[k] = out[p->sources[k].residual];
     tn__free(&c->allocator, in, bytes);

@@ -42,8 +42,15 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
 tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options);
 /* Compiles an executable now that can only ever have one specialisation, and makes its calls free of locks; others stay lazy. */
 tn_error *tn__executable_specialise_now(tn_executable *executable);
+/* As tn_executable_run, for plain tensors (rt/strided.h) of which no output overlaps anything. */
+tn_error *tn__executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs, tn_tensor **outputs,
+                             uint32_t n_outputs);
 /* The graph with the types that are declared; borrowed. */
 const tn_graph *tn__executable_graph(const tn_executable *executable);
+/* The same for what has been checked. */
+tn_error *tn__executable_run_checked(tn_executable *executable, tn_tensor *const *inputs, tn_tensor **outputs);
+tn_error *tn__executable_check_counts(const tn_executable *executable, const void *inputs, uint32_t n_inputs, const void *outputs,
+                                      uint32_t n_outputs);
 /* Do these fit the declared types? Looks at dtype and shape only. */
 tn_error *tn__executable_check_inputs(const tn_executable *executable, tn_tensor *const *inputs);
 /* The only specialisation, or NULL. */

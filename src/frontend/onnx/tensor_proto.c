@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/os.h"
+#include "rt/strided.h"
 #include "tenon/onnx.h"
 
 /* ---- mappings ------------------------------------------------------------------------------------------------ */
@@ -276,9 +277,12 @@ tn_error *tn_onnx_save_tensor(const tn_tensor *tensor, const char *path) {
     if (!path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_tensor: path is NULL");
     const tn_allocator *a = &tensor->context->allocator;
     tn__wire_out o;
+    tn_tensor *plain;
+    TN__TRY(tn__tensor_make_plain(tensor, &plain));
     tn__wire_out_init(&o, a);
-    tn_error *e = tn__tensor_to_proto(&o, tensor, NULL);
+    tn_error *e = tn__tensor_to_proto(&o, plain, NULL);
     if (!e) e = tn__os_write_file(a, path, &(tn__os_span){o.data, o.bytes}, 1);
     tn__wire_out_deinit(&o);
+    tn_tensor_release(plain);
     return e;
 }
