@@ -46,6 +46,20 @@ TN_API void tn_executable_release(tn_executable *executable);
 TN_API TN_MUST_USE tn_error *tn_executable_run(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs,
                                                tn_tensor **outputs, uint32_t n_outputs);
 
+/* The same on a thread of the context, and returns at once. Inputs, given outputs and the executable are retained until the run is over;
+ * what is in them must stay so long, and so must the array `outputs`, whose NULL elements are set on success. Then `done` is called, once,
+ * on that thread, and owns `error` (NULL: success); by then the library holds nothing of the run. It may call any function but
+ * tn_context_wait, may release the last reference to anything, and should not wait for other callbacks. An error returned from here
+ * means that nothing was begun and `done` is not called. Runs begin in the order of the calls, at most four at a time, and may end
+ * in any order. Releasing the last reference to the context waits for callbacks under way, except from one. With a
+ * tn_context_options.thread_pool there are no threads to run on: UNSUPPORTED. Thread-safe. */
+TN_API TN_MUST_USE tn_error *tn_executable_run_async(tn_executable *executable, tn_tensor *const *inputs, uint32_t n_inputs,
+                                                     tn_tensor **outputs, uint32_t n_outputs,
+                                                     void (*done)(void *self, tn_error *error), void *self);
+/* Returns when all runs of tn_executable_run_async in the context that were begun before are over and their callbacks have returned.
+ * Thread-safe; not from such a callback. */
+TN_API TN_MUST_USE tn_error *tn_context_wait(tn_context *context);
+
 /* Element type and shape of a tensor that need not exist. In an array all have the same struct_size. */
 typedef struct tn_tensor_type {
     size_t struct_size;

@@ -35,7 +35,11 @@ bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self)
     return pthread_create((pthread_t *)(void *)t->room, NULL, thread_entry, t) == 0;
 }
 
-void tn__os_thread_join(tn__os_thread *t) { (void)pthread_join(*(pthread_t *)(void *)t->room, NULL); }
+static pthread_t thread_of(const tn__os_thread *t) { return *(const pthread_t *)(const void *)t->room; }
+
+void tn__os_thread_join(tn__os_thread *t) { (void)pthread_join(thread_of(t), NULL); }
+void tn__os_thread_detach(tn__os_thread *t) { (void)pthread_detach(thread_of(t)); }
+bool tn__os_thread_is_current(const tn__os_thread *t) { return pthread_equal(pthread_self(), thread_of(t)) != 0; }
 
 uintptr_t tn__os_thread_self(void) { return (uintptr_t)pthread_self(); }
 

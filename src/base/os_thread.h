@@ -32,6 +32,8 @@ void tn__os_condition_broadcast(tn__os_condition *c);
 uintptr_t tn__os_thread_self(void); /* no two threads at a time have the same */
 bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self); /* `t` stays in place till joined; false: no thread was made */
 void tn__os_thread_join(tn__os_thread *t);
+void tn__os_thread_detach(tn__os_thread *t); /* instead of joining it */
+bool tn__os_thread_is_current(const tn__os_thread *t);
 
 /* Processors this process may run on, at least 1. */
 int32_t tn__os_processor_count(void);
