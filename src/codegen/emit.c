@@ -4,7 +4,6 @@
 #include <math.h>
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* ---- loops --------------------------------------------------------------------------------------------------- */
 
@@ -416,11 +415,15 @@ static void add_attribute(emitter *e, const char *key, const char *value) {
     LLVMAddAttributeAtIndex(e->function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
 }
 
-void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k, const char *name) {
+tn_error *tn__emit_kernel(const tn_allocator *a, LLVMModuleRef module, const tn__target *target, const tn__kernel *k, const char *name) {
     LLVMContextRef context = LLVMGetModuleContext(module);
     static_assert(MAX_MR * MAX_NV >= 32, "tile");
-    emitter *e = calloc(1, sizeof *e); /* code generation memory is LLVM's, from malloc, like all of it here */
-    e->cache = calloc((size_t)k->n_exprs, sizeof *e->cache);
+    size_t cache_bytes = (size_t)k->n_exprs * sizeof(*((emitter *)0)->cache);
+    emitter *e = tn__alloc_zero(a, sizeof *e);
+    if (!e || !(e->cache = tn__alloc_zero(a, cache_bytes))) {
+        tn__free(a, e, sizeof *e);
+        return tn__error_oom();
+    }
     e->k = k;
     e->half = target->half;
     e->dot4 = target->dot4;
@@ -458,6 +461,7 @@ void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__k
     loop_end(e, &l);
     LLVMBuildRetVoid(e->b);
     LLVMDisposeBuilder(e->b);
-    free(e->cache);
-    free(e);
+    tn__free(a, e->cache, cache_bytes);
+    tn__free(a, e, sizeof *e);
+    return NULL;
 }

@@ -5,7 +5,7 @@
 #include "codegen/codegen.h"
 
 /* Adds kernel `k` to `module` as the function `name`. */
-void tn__emit_kernel(LLVMModuleRef module, const tn__target *target, const tn__kernel *k, const char *name);
+TN_MUST_USE tn_error *tn__emit_kernel(const tn_allocator *a, LLVMModuleRef module, const tn__target *target, const tn__kernel *k, const char *name);
 
 /* Builder helpers of one function. `type_like` gives scalar or vector. */
 typedef struct tn__ir {

@@ -76,11 +76,11 @@ static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTarg
     char *triple = LLVMGetTargetMachineTriple(machine);
     LLVMSetTarget(module, triple);
     LLVMDisposeMessage(triple);
-    for (uint32_t i = 0; i < n; i++) tn__emit_kernel(module, target, kernels[indices[i]], symbols[indices[i]].text);
     tn_error *e = NULL;
+    for (uint32_t i = 0; !e && i < n; i++) e = tn__emit_kernel(&c->allocator, module, target, kernels[indices[i]], symbols[indices[i]].text);
 #ifndef NDEBUG
     char *message = NULL;
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message))
+    if (!e && LLVMVerifyModule(module, LLVMReturnStatusAction, &message))
         e = TN__FAIL(&c->allocator, INTERNAL, "generated IR is invalid: %s", message);
     LLVMDisposeMessage(message);
 #endif
