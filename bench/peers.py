@@ -239,6 +239,13 @@ def ceilings(cache):
     return json.loads(done.stdout)["ceilings"] if done.returncode == 0 else None
 
 
+def program(work, name, *arguments):
+    """What a program of bench/ prints."""
+    done = subprocess.run([BUILD / "bench" / name, *arguments], capture_output=True, text=True,
+                          env=os.environ | {"XDG_CACHE_HOME": str(work / "cache")})
+    return json.loads(done.stdout) if done.returncode == 0 else {"error": done.stderr.strip()}
+
+
 def measure(a, work):
     end = time.monotonic() + a.limit
     models = find_models(a.shared)
@@ -246,12 +253,12 @@ def measure(a, work):
         sys.exit(f"bench: no models in {a.shared}/models; TENON_SHARED names another place")
     only = set(a.only.split(",")) if a.only else None
     if only:
-        if only - set(models) - {"kernels"}:
+        if only - set(models) - {"kernels", "minifw"}:
             sys.exit(f"bench: no model {', '.join(sorted(only - set(models)))}; there are {', '.join(models)}")
     record = {"machine": machine(), "models": {}, "kernels": {}}
-    call = subprocess.run([BUILD / "bench/call_overhead"], capture_output=True, text=True,
-                          env=os.environ | {"XDG_CACHE_HOME": str(work / "cache")})
-    record["call"] = json.loads(call.stdout) if call.returncode == 0 else {"error": call.stderr.strip()}
+    record["call"] = program(work, "call_overhead")
+    if not only or "minifw" in only:
+        record["minifw"] = program(work, "minifw_bridge") | program(work, "minifw_bridge", a.shared / "datasets/mnist-t10k")
     if "seeded/resnet50" in models and (not only or "seeded/resnet50" in only):
         record["start_up"] = measure_start_up(models["seeded/resnet50"], max(a.threads), work / "cold", a.start_ups)
     cases = [("kernels", n, f) for n, f in make_kernel_models(work)] if not only or "kernels" in only else []
@@ -281,6 +288,25 @@ def measure(a, work):
 
 def line(what, found, target, met):
     return f"| {what} | {found} | {target} | {'not measured' if met is None else 'met' if met else 'not met'} |"
+
+
+def minifw_lines(r):
+    text = []
+    for x in r.get("overhead", []):
+        text.append(line(f"minifw's bridge, own work per call of a cluster of {x['nodes']} nodes", f"{x['own_ns'] / 1e3:.2f} us", "<= 2 us",
+                         x["own_ns"] <= 2000))
+    alone = {x["model"]: x for x in r.get("training", []) if not x["bridge_threads"]}
+    for x in r.get("training", []):
+        if not x["bridge_threads"]:
+            continue
+        y, threads = alone[x["model"]], x["bridge_threads"]
+        text.append(line(f"minifw, training step of the {x['model']} with the bridge, {threads} thread{'s' if threads > 1 else ''} (alone: 1)",
+                         f"{x['step_ms']:.3f} ms, alone {y['step_ms']:.3f} ms: {y['step_ms'] / x['step_ms']:.1f} times as fast; first step "
+                         f"{x['first_ms']:.0f} ms; accuracy {x['accuracy']:.4f}, alone {y['accuracy']:.4f}", ">= 10 times",
+                         y["step_ms"] >= 10 * x["step_ms"] and abs(x["accuracy"] - y["accuracy"]) <= 0.01))
+    if "error" in r:
+        text.append(line("minifw", r["error"].replace("|", "/")[:120], "", None))
+    return text
 
 
 def table(r):
@@ -314,6 +340,7 @@ def table(r):
     ns = r["call"].get("ns_per_call")
     text.append(line("one call, addition of 16 elements", f"{median(ns) / 1e3:.2f} us" if ns else r["call"].get("error"), "<= 2 us",
                      median(ns) <= 2000 if ns else None))
+    text += minifw_lines(r.get("minifw") or {})
     s = r.get("start_up")
     bad = s and next((x["error"] for k in ("cold", "cached", "ort") for x in s[k] if "error" in x), None)
     if s and not bad:
@@ -339,7 +366,7 @@ def main():
     p.add_argument("--pairs", type=int, default=5, help="pairs at least")
     p.add_argument("--start-ups", type=int, default=3, help="fresh processes of each kind")
     p.add_argument("--threads", type=lambda t: [int(x) for x in t.split(",")], default=[1, 2])
-    p.add_argument("--only", help="names of models, `kernels`; docs/performance.md is not written then")
+    p.add_argument("--only", help="names of models, `kernels`, `minifw`; docs/performance.md is not written then")
     p.add_argument("--quick", action="store_true", help="few pairs, one thread; writes build/bench/quick.json only")
     a = p.parse_args()
     if a.child:

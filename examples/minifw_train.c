@@ -1,4 +1,5 @@
 /* minifw-train [--tenon] FOLDER [mlp|cnn [EPOCHS]]: trains on 8,000 images of the folder's MNIST files, tests on 2,000. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 
 int main(int argc, char **argv) {
     static mnist data;
+    /* the allocator keeps its memory: else each step would fault its pages in again, with and without the bridge */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20), mallopt(M_TRIM_THRESHOLD, 1 << 30);
     bool tenon = argc > 1 && !strcmp(argv[1], "--tenon");
     argc -= tenon, argv += tenon;
     if (argc < 2 || !mnist_read(argv[1], &data))
