@@ -226,7 +226,7 @@ static tn_error *add_call(tn__lower *l, uint32_t node) {
 /* ---- groups -------------------------------------------------------------------------------------------------- */
 
 static bool same_dims(const tn__type *a, const tn__type *b) {
-    return a->rank == b->rank && !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims);
+    return a->rank == b->rank && (!a->rank || !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims));
 }
 
 /* What a kernel of a group may come to, with room for an anchor's own: no elementwise node needs more than EXPRS_A_NODE expressions. */
