@@ -32,9 +32,8 @@ struct fw_bridge {
     tn_options *options;
     plan *plans; /* the one used last is first */
     const fw_node *nodes; /* the sequence at hand */
-    uint32_t n_nodes, n_slots, producers[MAX_SLOTS]; /* of each slot: a node, or TN_NO_CLUSTER */
+    uint32_t n_nodes, n_slots, n_words, producers[MAX_SLOTS]; /* of each slot: a node, or TN_NO_CLUSTER */
     fw_tensor *slots[MAX_SLOTS];
-    size_t n_words;
     uint64_t words[1 + MAX_NODES * (1 + ATTR_WORDS + FW_MAX_INPUTS * (sizeof(fw_shape) / 8 + 1))]; /* the signature */
     tn_edge edges[FW_MAX_INPUTS];
     tn_value_type type;
@@ -153,6 +152,9 @@ static tn_error *build(fw_bridge *b, const tn_partition *partition, uint32_t clu
     tn_error *e = values && u->ports && u->tensors ? tn_graph_create(b->context, "cluster", &g) : NULL;
     for (uint32_t m = 0; g && m < n_nodes; m++) {
         const fw_node *n = &b->nodes[nodes[m]];
+        char source[64];
+        snprintf(source, sizeof source, "%s, node %u", fw_op_name(n->op), nodes[m]);
+        tn_graph_set_current_source(g, source);
         for (int k = 0; k < n->n_in; k++) {
             const fw_tensor *t = n->in[k];
             tn_value *v = &values[t->number];
@@ -172,8 +174,7 @@ static tn_error *build(fw_bridge *b, const tn_partition *partition, uint32_t clu
 }
 
 static void plan_destroy(plan *p) {
-    uint32_t n_clusters = tn_partition_get_cluster_count(p->partition);
-    for (unit *u = p->units; u < p->units + n_clusters; u++) {
+    for (unit *u = p->units; u < p->units + tn_partition_get_cluster_count(p->partition); u++) {
         for (uint32_t k = 0; u->tensors && k < u->n_in + u->n_out; k++) tn_tensor_release(u->tensors[k]);
         tn_executable_release(u->executable), free(u->ports), free(u->tensors);
     }
@@ -182,10 +183,9 @@ static void plan_destroy(plan *p) {
 
 static plan *plan_create(fw_bridge *b) { /* [guide: plan] */
     tn_partition_source source = {sizeof source, b, node_count, node_inputs, node_op, node_attributes, node_constant};
-    tn_partition_options options = {.struct_size = sizeof options, .disabled_ops = b->disabled_ops, .require = b->require};
-    options.mark = mark, options.mark_self = b;
+    tn_partition_options o = {sizeof o, b->disabled_ops, b->require, .mark = mark, .mark_self = b};
     tn_partition *partition = NULL;
-    if (failed(b, tn_partition_create(b->context, &source, &options, &partition))) return NULL;
+    if (failed(b, tn_partition_create(b->context, &source, &o, &partition))) return NULL;
     if (!b->counts.plans++) b->say(tn_partition_get_report(partition));
     uint32_t n_clusters = tn_partition_get_cluster_count(partition);
     plan *p = calloc(1, sizeof *p + b->n_words * 8 + n_clusters * sizeof(unit));
@@ -223,7 +223,7 @@ static void sign(fw_bridge *b) { /* [guide: sign] */
         slot_of(b, n->out, i);
         memcpy(w, &n->attrs, sizeof n->attrs), w += ATTR_WORDS;
     }
-    b->n_words = (size_t)(w - b->words);
+    b->n_words = (uint32_t)(w - b->words);
 }
 
 static bool call(fw_bridge *b, unit *u) { /* [guide: call] */
