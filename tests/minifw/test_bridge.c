@@ -148,8 +148,6 @@ static void test_report_and_disabled(void **state) {
     assert_int_equal(n_said, 1);
     assert_string_equal(said[0], "tenon: 0 of 5 nodes in 0 clusters; 5 stay (scale 1: does not pay; add 1: disabled; sigmoid 1: does not pay; "
                                  "tanh 1: disabled; exp 1: disabled)");
-    assert_non_null(strstr(said[0], "tenon: 0 of 5 nodes in 0 clusters; 5 stay (scale 1: does not pay: -")); /* by so many nanoseconds */
-    assert_non_null(strstr(said[0], "tanh 1: disabled; exp 1: disabled)"));
     assert_int_equal(fw_bridge_get_counts(b).fallbacks, 5);
     assert_float_equal(((float *)y->data)[0], expf(tanhf(0.5f)), 1e-6);
     fw_release(y);
