@@ -34,7 +34,8 @@ typedef struct objects {
     tn_partition *partition;
     tn_query_cache *cache;
     tn_signature_cache *signatures;
-    void *all[8];
+    tn_profile *profile;
+    void *all[9];
 } objects;
 
 static bool count(void *self, uint32_t *out) { return *out = 0, true; }
@@ -60,16 +61,22 @@ static int set_up(void **state) {
     tn_graph_output(o->graph, "y", tn_graph_op(o->graph, "neg", &x, 1, NULL, 0, 1));
     ok(tn_options_create(o->context, &o->options));
     ok(tn_options_set(o->options, "device", "ref"));
+    ok(tn_options_set(o->options, "device", "cpu"));
+    ok(tn_options_set(o->options, "cache", "off"));
+    ok(tn_options_set(o->options, "threads", "1"));
+    ok(tn_options_set(o->options, "profile", "on"));
     ok(tn_compile(o->graph, o->options, &o->executable));
     ok(tn_partition_create(o->context, &source, &choice, &o->partition));
     ok(tn_query_cache_create(o->context, "ref", &o->cache));
     ok(tn_signature_cache_create(o->context, NULL, &o->signatures));
+    ok(tn_executable_get_profile(o->executable, &o->profile));
     memcpy(o->all, &o->context, sizeof o->all);
     *state = o;
     return 0;
 }
 
 static void release_all(objects *o) {
+    tn_profile_release(o->profile);
     tn_signature_cache_release(o->signatures);
     tn_query_cache_release(o->cache);
     tn_partition_release(o->partition);
@@ -117,7 +124,7 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
         REFUSED(kind, call);                            \
         if (right != kind) assert_null(out);            \
     } while (0)
-    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE, SIGNATURES };
+    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE, SIGNATURES, PROFILE };
     CLEARED(CONTEXT, tn_tensor_create(h, TN_DTYPE_f32, 0, NULL, (tn_tensor **)(void *)&out));
     CLEARED(CONTEXT, tn_tensor_create_borrowed(h, TN_DTYPE_f32, 0, NULL, &stats, 8, NULL, NULL, (tn_tensor **)(void *)&out));
     CLEARED(CONTEXT, tn_graph_create(h, "g", (tn_graph **)(void *)&out));
@@ -162,6 +169,12 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
     REFUSED(OPTIONS, tn_options_load_file(h, "/nowhere/no.conf"));
     REFUSED(EXECUTABLE, tn_executable_run(h, tensors, 1, results, 1));
     REFUSED(EXECUTABLE, tn_executable_get_stats(h, &stats));
+    REFUSED(EXECUTABLE, tn_executable_reset_profile(h));
+    CLEARED(EXECUTABLE, tn_executable_get_profile(h, (tn_profile **)(void *)&out));
+    tn_profile_row row = {.struct_size = sizeof row};
+    REFUSED(PROFILE, tn_profile_get_row(h, 0, &row));
+    static const tn_hook hook = {.struct_size = sizeof hook};
+    REFUSED(OPTIONS, tn_options_set_hook(h, &hook));
     tensors[0] = h;
     REFUSED(TENSOR, tn_executable_run(o->executable, tensors, 1, results, 1));
     assert_null(results[0]);
@@ -174,7 +187,7 @@ static void refuse_everywhere(const objects *o, void *h, const char *words, int 
 
 /* Functions that give no error: nothing, zero or NULL. */
 static void ignored_everywhere(void *h, int right) {
-    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE, SIGNATURES };
+    enum { CONTEXT, TENSOR, GRAPH, OPTIONS, EXECUTABLE, PARTITION, CACHE, SIGNATURES, PROFILE };
     const tn_value one = {1};
     const int64_t *dims = &(int64_t){1};
     uint64_t hits = 1, misses = 1;
@@ -203,6 +216,11 @@ static void ignored_everywhere(void *h, int right) {
         assert_int_equal(tn_graph_custom(h, "name", &one, 1, NULL, 0, 1).id, 0);
         assert_int_equal(tn_graph_op(h, "neg", &one, 1, NULL, 0, 1).id, 0);
         tn_graph_set_name(h, one, "n");
+        tn_graph_set_source(h, one, "s");
+        tn_graph_add_source(h, one, "s");
+        tn_graph_set_current_source(h, "s");
+        assert_int_equal(tn_graph_get_source_count(h, one), 0);
+        assert_null(tn_graph_get_source(h, one, 0));
         tn_graph_output(h, "y", one);
         assert_int_equal(tn_graph_get_input_count(h), 0);
         assert_int_equal(tn_graph_get_output_count(h), 0);
@@ -244,6 +262,10 @@ static void ignored_everywhere(void *h, int right) {
         tn_query_cache_get_counts(h, &hits, &misses);
         assert_int_equal(hits + misses, 0);
     }
+    if (right != PROFILE) {
+        tn_profile_release(h);
+        assert_int_equal(tn_profile_get_count(h), 0);
+    }
     if (right != SIGNATURES) {
         static const tn_signature signature = {.struct_size = sizeof signature};
         assert_false(tn_signature_cache_evict(h, &signature));
@@ -262,9 +284,9 @@ static void test_null(void **state) {
 
 static void test_another_kind(void **state) {
     static const char *const words[] = {"of kind context", "of kind tensor", "of kind graph", "of kind set of options",
-                                        "of kind executable", "of kind partition", "of kind query cache", "of kind signature cache"};
+                                        "of kind executable", "of kind partition", "of kind query cache", "of kind signature cache", "of kind profile"};
     objects *o = *state;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         refuse_everywhere(o, o->all[i], words[i], i);
         ignored_everywhere(o->all[i], i);
     }
@@ -283,7 +305,7 @@ static void test_released(void **state) {
     ignored_everywhere(gone.tensor, -1);
     tn_context_retain(o->context); /* so that the error's own allocator is alive */
     release_all(o);
-    for (int i = 1; i < 8; i++) ignored_everywhere(o->all[i], -1);
+    for (int i = 1; i < 9; i++) ignored_everywhere(o->all[i], -1);
     refused(tn_graph_check(o->graph), "graph was released");
     refused(tn_options_set(o->options, "device", "ref"), "options was released");
     tn_context_release(o->context);
@@ -346,6 +368,7 @@ static void test_struct_sizes(void **state) {
     tn_query_node node = {.struct_size = 2, .op = "neg"};
     tn_query_answer answer = {.struct_size = sizeof answer};
     refused(tn_query(o->context, "ref", &node, NULL, &answer), "struct_size is 2");
+    refused(tn_options_set_hook(o->options, &(tn_hook){.struct_size = 1}), "struct_size");
     tn_signature_cache *signatures = NULL;
     refused(tn_signature_cache_create(o->context, &(tn_signature_cache_options){.struct_size = 1}, &signatures), "struct_size is 1");
     assert_null(signatures);
