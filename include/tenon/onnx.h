@@ -15,7 +15,8 @@ TN_API TN_MUST_USE tn_error *tn_onnx_load_file(tn_context *context, const char *
 /* Imports from memory (copied where it must outlive the call). No external data. */
 TN_API TN_MUST_USE tn_error *tn_onnx_load_memory(tn_context *context, const void *data, size_t bytes, tn_graph **out_graph);
 /* Writes `graph` as an ONNX model; only graphs whose ops all exist in ONNX, or are custom ops ("Name": of domain tenon.custom) without
- * graphs among their attributes. The file appears whole or not at all. */
+ * graphs among their attributes. The file appears whole or not at all. Variables become
+ * initializers with the values that they have now; a graph that assigns variables is refused. */
 TN_API TN_MUST_USE tn_error *tn_onnx_save_file(const tn_graph *graph, const char *path);
 /* Reads and writes one serialised TensorProto (the .pb files of the ONNX backend tests). */
 TN_API TN_MUST_USE tn_error *tn_onnx_load_tensor(tn_context *context, const char *path, tn_tensor **out_tensor);

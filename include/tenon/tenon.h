@@ -13,5 +13,6 @@
 #include "tenon/profile.h"
 #include "tenon/query.h"
 #include "tenon/signature.h"
+#include "tenon/state.h"
 #include "tenon/api.h" /* the last: it names the types of all others */
 #endif

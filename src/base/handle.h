@@ -9,6 +9,7 @@
 #define TN__HANDLE_KINDS(K)     \
     K(CONTEXT, "context")       \
     K(TENSOR, "tensor")         \
+    K(VARIABLE, "variable")     \
     K(GRAPH, "graph")           \
     K(OPTIONS, "set of options") \
     K(EXECUTABLE, "executable") \

@@ -35,6 +35,9 @@ typedef struct tn__device_vtable {
     void (*get_stats)(const tn__artefact *artefact, tn_executable_stats *stats); /* adds to *stats */
     /* Appends a row for every step, or with profile NULL sets all times to 0; NULL: the device has no profile. */
     tn_error *(*get_profile)(const tn__artefact *artefact, tn_profile *profile);
+    /* run() may get the same tensor as in[input] and out[output], alone or together with other such pairs; if it fails then, the tensor is
+     * what it was. NULL: never. Thread-safe. */
+    bool (*can_alias)(const tn__artefact *artefact, uint32_t input, uint32_t output);
 } tn__device_vtable;
 
 extern const tn__device_vtable tn__device_ref, tn__device_cpu, tn__device_null;

@@ -126,6 +126,7 @@ tn_error *tn__attrs_set(tn_graph *g, tn__op op, void *attrs, const tn_attr *attr
         break;
     case TN_ATTR_GRAPH:
         if (!TN__IS(attr->graph, GRAPH)) return tn__handle_error(attr->graph, TN__HANDLE_GRAPH, "attribute", attr->name);
+        TN__TRY(tn__graph_refuse_variables(attr->graph));
         ok = TN__PUSH(a, &g->subgraphs, attr->graph); /* the reference is taken over */
         FIELD(tn_graph *, attrs, f) = attr->graph;
         break;

@@ -41,6 +41,7 @@ void tn_graph_release(tn_graph *g) {
     const tn_allocator *a = &c->allocator;
     for (size_t i = 0; i < g->tensors.count; i++) tn_tensor_release(g->tensors.data[i]);
     for (size_t i = 0; i < g->subgraphs.count; i++) tn_graph_release(g->subgraphs.data[i]);
+    for (size_t i = 0; i < g->variables.count; i++) tn_variable_release(g->variables.data[i].variable);
     TN__VEC_FREE(a, &g->nodes);
     TN__VEC_FREE(a, &g->values);
     TN__VEC_FREE(a, &g->operands);
@@ -51,6 +52,7 @@ void tn_graph_release(tn_graph *g) {
     TN__VEC_FREE(a, &g->symbols);
     TN__VEC_FREE(a, &g->inputs);
     TN__VEC_FREE(a, &g->outputs);
+    TN__VEC_FREE(a, &g->variables);
     tn_error_destroy(g->error);
     tn__sources_release(g->sources);
     tn__arena_deinit(&g->arena);
@@ -183,15 +185,14 @@ int64_t tn_graph_symbol(tn_graph *g, const char *name) {
 
 /* ---- building ------------------------------------------------------------------------------------------------ */
 
-/* May the caller add to g? Not after an error, and not from the callback that this very graph waits for. */
-static bool may_build(tn_graph *g) {
+bool tn__graph_may_build(tn_graph *g) {
     if (!TN__IS(g, GRAPH) || g->error) return false;
     if (!g->is_inferring) return true;
     tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "a callback that is asked for types builds on the same graph"));
     return false;
 }
 
-static tn_value new_value(tn_graph *g, tn__type type, uint32_t node, uint32_t out_index, const char *name) {
+tn_value tn__graph_new_value(tn_graph *g, tn__type type, uint32_t node, uint32_t out_index, const char *name) {
     if (g->values.count > UINT32_MAX / 2 ||
         !TN__PUSH(&g->context->allocator, &g->values, ((tn__value_data){type, node, out_index, name}))) {
         tn__graph_fail(g, tn__error_oom());
@@ -201,7 +202,7 @@ static tn_value new_value(tn_graph *g, tn__type type, uint32_t node, uint32_t ou
 }
 
 tn_value tn_graph_input(tn_graph *g, const char *name, tn_dtype dtype, int32_t rank, const int64_t *dims) {
-    if (!may_build(g)) return tn__none();
+    if (!tn__graph_may_build(g)) return tn__none();
     const tn_allocator *a = &g->context->allocator;
     name = name ? name : "input";
     if (!tn_dtype_bits(dtype))
@@ -221,13 +222,13 @@ tn_value tn_graph_input(tn_graph *g, const char *name, tn_dtype dtype, int32_t r
     }
     const char *copy = tn__arena_strdup(&g->arena, name);
     if ((rank > 0 && !type.dims) || !copy) return tn__graph_fail(g, tn__error_oom()), tn__none();
-    tn_value v = new_value(g, type, TN__NO_NODE, (uint32_t)g->inputs.count, copy);
+    tn_value v = tn__graph_new_value(g, type, TN__NO_NODE, (uint32_t)g->inputs.count, copy);
     if (v.id && !TN__PUSH(a, &g->inputs, ((tn__port){copy, v}))) return tn__graph_fail(g, tn__error_oom()), tn__none();
     return v;
 }
 
 tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
-    if (!may_build(g)) return tn__none();
+    if (!tn__graph_may_build(g)) return tn__none();
     if (!TN__IS(tensor, TENSOR))
         return tn__graph_fail(g, tn__handle_error(tensor, TN__HANDLE_TENSOR, __func__, "tensor")), tn__none();
     tn__attrs_constant attrs = {.value = tensor};
@@ -235,7 +236,7 @@ tn_value tn_graph_constant(tn_graph *g, tn_tensor *tensor) {
 }
 
 tn_value tn_graph_constant_copy(tn_graph *g, tn_dtype dtype, int32_t rank, const int64_t *dims, const void *values) {
-    if (!may_build(g)) return tn__none();
+    if (!tn__graph_may_build(g)) return tn__none();
     tn_tensor *t = NULL;
     tn_error *e = tn_tensor_create(g->context, dtype, rank, dims, &t);
     if (!e && !values && tn_tensor_get_bytes(t))
@@ -315,7 +316,7 @@ static tn_error *add_node(tn_graph *g, tn__op op, const tn_value *in, uint32_t n
         return tn__error_oom();
     *out = (tn_value){(uint32_t)g->values.count};
     for (uint32_t k = 0; k < n_out; k++)
-        if (!new_value(g, types[k], node, k, k ? NULL : copy).id) return tn__error_oom();
+        if (!tn__graph_new_value(g, types[k], node, k, k ? NULL : copy).id) return tn__error_oom();
     g->nodes.data[g->nodes.count++] = (tn__node){op, n_in, n_out, first_in, out->id, g->source, own, copy};
     g->has_effects |= tn__node_has_effects(op, own);
     return NULL;
@@ -323,7 +324,7 @@ static tn_error *add_node(tn_graph *g, tn__op op, const tn_value *in, uint32_t n
 
 tn_value tn__graph_add(tn_graph *g, tn__op op, const tn_value *in, uint32_t n_in, const void *attrs, uint32_t n_out,
                        const char *name) {
-    if (!may_build(g)) return tn__none();
+    if (!tn__graph_may_build(g)) return tn__none();
     tn_value out = {0};
     const char *text = tn__op_text(op, attrs);
     tn_error *e = check_arity(g, op, in, n_in, n_out);
@@ -354,7 +355,7 @@ tn_value tn_graph_op(tn_graph *g, const char *op_name, const tn_value *inputs, u
                      uint32_t n_attrs, uint32_t n_outputs) {
     tn_value out = {0};
     uint32_t n_set = 0;
-    if (may_build(g)) {
+    if (tn__graph_may_build(g)) {
         const tn_allocator *a = &g->context->allocator;
         tn__op op = tn__op_from_name(op_name);
         void *own = op ? tn__attrs_new(g, op) : NULL;
@@ -395,7 +396,7 @@ void tn_graph_set_name(tn_graph *g, tn_value v, const char *name) {
 }
 
 void tn_graph_output(tn_graph *g, const char *name, tn_value v) {
-    if (!may_build(g)) return;
+    if (!tn__graph_may_build(g)) return;
     if (!v.id || v.id >= g->values.count)
         return tn__graph_fail(g, TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "output '%s': no value of this graph",
                                           name ? name : ""));

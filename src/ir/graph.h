@@ -10,6 +10,7 @@
 #define TN_IR_GRAPH_H
 #include "ir/op_table.h"
 #include "ir/sources.h"
+#include "tenon/state.h"
 
 typedef struct tn__type {
     tn_dtype dtype;
@@ -19,8 +20,8 @@ typedef struct tn__type {
 
 typedef struct tn__value_data {
     tn__type type;
-    uint32_t node;      /* index of the producer; TN__NO_NODE for graph inputs */
-    uint32_t out_index; /* which output, or which graph input */
+    uint32_t node;      /* index of the producer; TN__NO_NODE for graph inputs and variables */
+    uint32_t out_index; /* which output, or which graph input or variable */
     const char *name;   /* arena; may be NULL */
 } tn__value_data;
 #define TN__NO_NODE UINT32_MAX
@@ -34,6 +35,14 @@ typedef struct tn__node {
     const void *attrs;  /* tn__attrs_<row>, arena */
     const char *name;   /* arena; framework's or file's name of the node; may be NULL */
 } tn__node;
+
+/* A variable of the graph: what it holds at the beginning of a run is a value like an input's (no producer, out_index = its index in
+ * `variables`); it is no input for the graph's user, but becomes one behind all others when the graph is compiled. */
+typedef struct tn__graph_variable {
+    tn_variable *variable; /* retained */
+    tn_value read;
+    tn_value assigned; /* what it holds afterwards; {0}: the same */
+} tn__graph_variable;
 
 typedef struct tn__port {
     const char *name; /* arena */
@@ -71,6 +80,7 @@ struct tn_graph {
     TN__VEC(tn__port) outputs;
     tn__sources *sources; /* shared with the graphs that this one was copied from and to; NULL: no node has any */
     uint32_t source;      /* set that new nodes get */
+    TN__VEC(tn__graph_variable) variables;
     tn_error *error; /* first error, or NULL */
     bool fold; /* fold nodes as they are born */
     bool keep_quantised; /* but not dequantisations: pass quant wants to see them */
@@ -82,6 +92,14 @@ enum { TN__MAX_SYMBOLS = 4096 }; /* a graph; symbols are searched linearly */
 
 tn_error *tn__graph_create(tn_context *context, const tn__graph_hooks *hooks, const char *name, tn_graph **out_graph);
 void tn__graph_retain(tn_graph *g);
+/* An error where a sub-graph has variables. */
+tn_error *tn__graph_refuse_variables(const tn_graph *body);
+/* `g` with the values that its variables have now as constants; refused where it assigns any. */
+tn_error *tn__graph_freeze_variables(const tn_graph *g, tn_graph **out_graph);
+/* May the caller add to g? Not after an error, and not from the callback that this very graph waits for. */
+bool tn__graph_may_build(tn_graph *g);
+/* A value of that type (dims in g's arena); {0} after an error. May move the values. */
+tn_value tn__graph_new_value(tn_graph *g, tn__type type, uint32_t node, uint32_t out_index, const char *name);
 /* Nodes of `g` and of all sub-graphs below it, at most `most` + 1 (a sub-graph may be shared, so counting has to end). */
 uint64_t tn__graph_count_nodes(const tn_graph *g, uint64_t most);
 /* Exchanges the contents of two graphs (references and context stay). */

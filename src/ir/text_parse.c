@@ -452,8 +452,46 @@ static tn_error *parse_node(parser *p, tn_graph *g, id_map *map, uint32_t depth)
     return e;
 }
 
+static tn_error *count_source(parser *p, const char *where) {
+    if (p->n_nodes++ < p->context->limits.max_nodes) return NULL;
+    return tn__lexer_fail(&p->l, where, TN_ERROR_LIMIT_EXCEEDED, "more than %u nodes and inputs (limit max_nodes)", p->n_nodes - 1);
+}
+
+static tn_error *parse_variable(parser *p, tn_graph *g, id_map *map, const char *start, uint32_t depth) {
+    uint32_t number;
+    tn__type type;
+    const char *where = here(p), *name = NULL;
+    if (depth) return FAIL(p, start, "a sub-graph has no variables");
+    TN__TRY(parse_number(p, &number));
+    if (here(p) < p->l.end && *p->l.at == '"') TN__TRY(tn__lexer_string(&p->l, "the variable's name", &name));
+    TN__TRY(tn__lexer_expect(&p->l, ':', "before the variable's type"));
+    TN__TRY(parse_type(p, g, &type));
+    TN__TRY(count_source(p, where));
+    tn_variable *variable; /* takes its memory when it is used */
+    if (type.rank < 0) return FAIL(p, where, "a variable has a rank");
+    TN__TRY(tn__error_prefix(tn_variable_create(p->context, type.dtype, type.rank, type.dims, NULL, &variable), "variable %%%u", number));
+    tn_value v = tn_graph_variable(g, variable);
+    tn_variable_release(variable);
+    if (name) tn_graph_set_name(g, v, name);
+    TN__TRY(check_graph(p, g, start));
+    return define(p, map, number, where, v);
+}
+
+static tn_error *parse_assign(parser *p, tn_graph *g, id_map *map, const char *start) {
+    tn_value read, value;
+    TN__TRY(parse_use(p, map, &read));
+    TN__TRY(parse_use(p, map, &value));
+    tn_variable *variable = NULL;
+    const tn__value_data *v = &g->values.data[read.id];
+    if (v->node == TN__NO_NODE && v->out_index < g->variables.count && g->variables.data[v->out_index].read.id == read.id)
+        variable = g->variables.data[v->out_index].variable;
+    if (!variable) return FAIL(p, start, "the first value is no variable");
+    tn_graph_assign(g, variable, value);
+    return check_graph(p, g, start);
+}
+
 /* `input %1 "x" : f32[N]` or `output "y" %3`; *out_is false where the next word is something else. */
-static tn_error *parse_port(parser *p, tn_graph *g, id_map *map, bool *out_is) {
+static tn_error *parse_port(parser *p, tn_graph *g, id_map *map, uint32_t depth, bool *out_is) {
     const char *start = here(p), *word, *name;
     *out_is = false;
     if (*start == '%') return NULL;
@@ -469,8 +507,7 @@ static tn_error *parse_port(parser *p, tn_graph *g, id_map *map, bool *out_is) {
         TN__TRY(parse_type(p, g, &type));
         v = tn_graph_input(g, name, type.dtype, type.rank, type.dims);
         TN__TRY(check_graph(p, g, start));
-        if (p->n_nodes++ >= p->context->limits.max_nodes)
-            return tn__lexer_fail(&p->l, where, TN_ERROR_LIMIT_EXCEEDED, "more than %u nodes and inputs (limit max_nodes)", p->n_nodes - 1);
+        TN__TRY(count_source(p, where));
         *out_is = true;
         return define(p, map, number, where, v);
     }
@@ -480,6 +517,14 @@ static tn_error *parse_port(parser *p, tn_graph *g, id_map *map, bool *out_is) {
         tn_graph_output(g, name, v);
         *out_is = true;
         return check_graph(p, g, start);
+    }
+    if (!strcmp(word, "variable")) {
+        *out_is = true;
+        return parse_variable(p, g, map, start, depth);
+    }
+    if (!strcmp(word, "assign")) {
+        *out_is = true;
+        return parse_assign(p, g, map, start);
     }
     p->l.at = start;
     return NULL;
@@ -502,7 +547,7 @@ static tn_error *parse_body(parser *p, tn_graph *g, id_map *map, uint32_t depth)
     while (!tn__lexer_accept(&p->l, '}')) {
         bool port;
         if (p->l.at == p->l.end) return FAIL(p, open, "this '{' has no '}'");
-        TN__TRY(parse_port(p, g, map, &port));
+        TN__TRY(parse_port(p, g, map, depth, &port));
         if (!port) TN__TRY(parse_node(p, g, map, depth));
     }
     return NULL;

@@ -7,6 +7,8 @@
  *     %4 "its name", %5 = top_k(%3, %2) : f32[?], i64[*] @ "model.py:12", "model.py:14"  # node/name
  *     %6 = custom "my::op"(%4) {int axis=1, floats scales=[0.5]} : f32[?]
  *     output "y" %3
+ *     variable %6 "w" : f32[4]   the value at the beginning of a run; parsing makes a new variable of zeros
+ *     assign %6 %7               what variable %6 holds afterwards
  *   }
  *
  * `_` is an absent operand, `?` an unknown dimension, `[*]` an unknown rank. Behind `@` are the node's sources (`+2` at the end: at least
@@ -292,6 +294,27 @@ static void put_input(printer *p, const tn_graph *g, const tn__port *port, uint3
     tn__text_add(&p->text, "\n");
 }
 
+static void put_variable(printer *p, const tn_graph *g, const tn__graph_variable *v, uint32_t depth) {
+    const char *name = g->values.data[v->read.id].name;
+    put_indent(p, depth + 1);
+    tn__text_addf(&p->text, "variable %%%u ", v->read.id);
+    if (name) put_quoted(p, name);
+    tn__text_add(&p->text, name ? " : " : ": ");
+    put_type(p, g, tn__type_of(g, v->read));
+    tn__text_add(&p->text, "\n");
+}
+
+/* Inputs and variables stand where they were made, so that parsing gives the values the same ids. */
+static void put_ports(printer *p, const tn_graph *g, uint32_t before, size_t *input, size_t *variable, uint32_t depth) {
+    for (;;) {
+        uint32_t i = *input < g->inputs.count ? g->inputs.data[*input].value.id : UINT32_MAX;
+        uint32_t v = *variable < g->variables.count ? g->variables.data[*variable].read.id : UINT32_MAX;
+        if (i >= before && v >= before) return;
+        if (i < v) put_input(p, g, &g->inputs.data[(*input)++], depth);
+        else put_variable(p, g, &g->variables.data[(*variable)++], depth);
+    }
+}
+
 static tn_error *put_graph(printer *p, const tn_graph *g, uint32_t depth) {
     if (depth > p->max_depth) return TN__FAIL(p->a, LIMIT_EXCEEDED, "sub-graphs nested deeper than %u (limit max_depth)", p->max_depth);
     tn__text_add(&p->text, "graph ");
@@ -301,19 +324,25 @@ static tn_error *put_graph(printer *p, const tn_graph *g, uint32_t depth) {
         put_word(p, g->symbols.data[i], false);
     }
     tn__text_add(&p->text, g->symbols.count ? ") {\n" : " {\n");
-    size_t next = 0; /* inputs stand where they were made, so that parsing gives the values the same ids */
+    size_t input = 0, variable = 0;
     for (size_t i = 0; i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
-        while (next < g->inputs.count && g->inputs.data[next].value.id < n->first_out) put_input(p, g, &g->inputs.data[next++], depth);
+        put_ports(p, g, n->first_out, &input, &variable, depth);
         put_indent(p, depth + 1);
         TN__TRY(put_node(p, g, n, depth));
     }
-    while (next < g->inputs.count) put_input(p, g, &g->inputs.data[next++], depth);
+    put_ports(p, g, UINT32_MAX, &input, &variable, depth);
     for (size_t i = 0; i < g->outputs.count; i++) {
         put_indent(p, depth + 1);
         tn__text_add(&p->text, "output ");
         put_quoted(p, g->outputs.data[i].name);
         tn__text_addf(&p->text, " %%%u\n", g->outputs.data[i].value.id);
+    }
+    for (size_t i = 0; i < g->variables.count; i++) {
+        const tn__graph_variable *v = &g->variables.data[i];
+        if (!v->assigned.id) continue;
+        put_indent(p, depth + 1);
+        tn__text_addf(&p->text, "assign %%%u %%%u\n", v->read.id, v->assigned.id);
     }
     put_indent(p, depth);
     tn__text_add(&p->text, depth ? "}" : "}\n");

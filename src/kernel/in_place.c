@@ -6,6 +6,8 @@
  * are read whole first). */
 #include "kernel/lower.h"
 
+#include <stdlib.h>
+
 static bool same_map(const tn__kernel *k, const tn__kmap *a, const tn__kmap *b) {
     return a->offset == b->offset && !memcmp(a->stride, b->stride, (size_t)k->n_dims * sizeof *a->stride);
 }
@@ -66,4 +68,109 @@ void tn__lower_in_place(tn__kprogram *p) {
         p->slots.data[to].last = old->last;
         old->first = old->last = -1; /* nobody's */
     }
+}
+
+/* ---- inputs and outputs --------------------------------------------------------------------------------------
+ *
+ * An output may lie over an input where from the first step that writes the output on, each step that touches the input does so in one
+ * stage, which reads it only where it stores to the output; and where there are several such steps (a kernel and its tail) they store to
+ * separate ranges, so none reads what another has written. */
+
+typedef struct range {
+    int64_t low, high;
+} range;
+
+static range stored(const tn__kernel *k) {
+    range r = {k->out_map.offset, k->out_map.offset};
+    for (int32_t d = 0; d < k->n_spatial; d++) {
+        int64_t reach = (k->extent[d] - 1) * k->out_map.stride[d];
+        if (reach < 0) r.low += reach;
+        else r.high += reach;
+    }
+    return r;
+}
+
+/* The stage of the step that touches `slot`; *out_ok: it is the only one, and may overwrite it. NULL: none. */
+static const tn__kernel *overwriting_stage(const tn__kprogram *p, const tn__step *s, uint32_t slot, uint32_t out, bool *out_ok) {
+    const tn__kernel *found = NULL;
+    for (uint32_t i = 0; i < s->n_stages; i++) {
+        const tn__stage *g = &s->stages[i];
+        const tn__kernel *k = p->kernels.data[g->kernel];
+        for (int32_t b = 0; b < k->n_buffers; b++) {
+            if (g->slots[b] != slot) continue;
+            *out_ok = (!found || found == k) && !k->n_stores && g->slots[k->out_buffer] == out &&
+                      k->buffer_dtype[b] == k->buffer_dtype[k->out_buffer] && reads_where_it_stores(k, b);
+            found = k;
+            if (!*out_ok) return k;
+        }
+    }
+    return found;
+}
+
+static bool step_names(const tn__step *s, uint32_t slot) {
+    for (uint32_t i = 0; i < s->n_slots; i++)
+        if (s->slots[i] == slot) return true;
+    return false;
+}
+
+static bool may_overwrite(const tn__kprogram *p, uint32_t slot, uint32_t out) {
+    enum { MOST = 4 };
+    range ranges[MOST];
+    int32_t n = 0;
+    for (int32_t at = p->slots.data[out].first; at <= p->slots.data[slot].last; at++) {
+        const tn__step *s = &p->steps.data[at];
+        bool ok = true;
+        const tn__kernel *k = overwriting_stage(p, s, slot, out, &ok);
+        if (!ok || step_names(s, slot)) return false;
+        if (!k) continue;
+        if (n == MOST) return false;
+        ranges[n] = stored(k);
+        for (int32_t i = 0; i < n; i++)
+            if (ranges[i].low <= ranges[n].high && ranges[n].low <= ranges[i].high) return false;
+        n++;
+    }
+    return n > 0;
+}
+
+static int by_out(const void *x, const void *y) {
+    const tn__alias *a = x, *b = y;
+    if (a->out != b->out) return a->out < b->out ? -1 : 1;
+    return a->in < b->in ? -1 : a->in > b->in;
+}
+
+/* The inputs that a stage which is the first to write `out` reads. */
+static tn_error *add_aliases(tn__lower *l, const tn__stage *g, uint32_t out, int32_t now) {
+    tn__kprogram *p = l->p;
+    const tn__slot *to = &p->slots.data[out];
+    for (uint32_t b = 0; b < g->n_slots; b++) {
+        const tn__slot *in = &p->slots.data[g->slots[b]];
+        bool again = false;
+        for (uint32_t k = 0; k < b; k++) again |= g->slots[k] == g->slots[b];
+        if (again || in->kind != TN__SLOT_INPUT || in->has_parts || in->bytes != to->bytes || !may_overwrite(p, g->slots[b], out)) continue;
+        if (!TN__PUSH(l->a, &p->aliases, ((tn__alias){in->index, to->index, now}))) return tn__error_oom();
+    }
+    return NULL;
+}
+
+tn_error *tn__lower_aliases(tn__lower *l) {
+    tn__kprogram *p = l->p;
+    int32_t steps = (int32_t)p->steps.count, safe = steps; /* from here on no step can fail */
+    while (safe > 0 && (p->steps.data[safe - 1].kind == TN__STEP_KERNEL || p->steps.data[safe - 1].kind == TN__STEP_COPY ||
+                        p->steps.data[safe - 1].kind == TN__STEP_LOOP))
+        safe--;
+    for (int32_t now = safe; now < steps; now++) {
+        const tn__step *s = &p->steps.data[now];
+        for (uint32_t i = 0; i < s->n_stages; i++) {
+            uint32_t out = s->stages[i].slots[p->kernels.data[s->stages[i].kernel]->out_buffer];
+            const tn__slot *to = &p->slots.data[out];
+            if (to->kind == TN__SLOT_OUTPUT && !to->has_parts && to->first == now) TN__TRY(add_aliases(l, &s->stages[i], out, now));
+        }
+    }
+    if (p->aliases.count) qsort(p->aliases.data, p->aliases.count, sizeof *p->aliases.data, by_out);
+    return NULL;
+}
+
+const tn__alias *tn__kprogram_alias(const tn__kprogram *p, uint32_t in, uint32_t out) {
+    tn__alias wanted = {in, out, 0};
+    return p->aliases.count ? bsearch(&wanted, p->aliases.data, p->aliases.count, sizeof wanted, by_out) : NULL;
 }

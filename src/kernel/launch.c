@@ -77,6 +77,7 @@ tn_error *tn__lower_schedule(tn__lower *l) {
         for (uint32_t k = 0; k < s->n_stages; k++) touch(p, s->stages[k].slots, s->stages[k].n_slots, (int32_t)i);
     }
     if (!e && l->in_place) tn__lower_in_place(p);
+    if (!e && l->in_place) e = tn__lower_aliases(l);
     return e;
 }
 

@@ -95,6 +95,8 @@ tn_error *tn__build_epilogue(tn__build *b);
 tn_error *tn__lower_schedule(tn__lower *l);
 /* Lets results take over operands that end with them (in_place.c). Lifetimes must be known; they are kept so. */
 void tn__lower_in_place(tn__kprogram *p);
+/* Finds p->aliases. Lifetimes must be known. */
+tn_error *tn__lower_aliases(tn__lower *l);
 
 /* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
 double tn__lower_step_cost(int64_t rows, int32_t nv);

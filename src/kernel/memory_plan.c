@@ -15,6 +15,7 @@ void tn__kprogram_destroy(tn__kprogram *p) {
     TN__VEC_FREE(a, &p->slots);
     TN__VEC_FREE(a, &p->steps);
     TN__VEC_FREE(a, &p->kernels);
+    TN__VEC_FREE(a, &p->aliases);
     tn_graph_release(p->graph);
     tn__arena_deinit(&p->arena);
     tn__free(a, p, sizeof *p);

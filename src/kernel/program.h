@@ -92,6 +92,13 @@ typedef struct tn__step {
     tn__scratch *scratch; /* arena */
 } tn__step;
 
+/* A run may get the same memory as input `in` and as output `out`: the kernel of `step` makes the output over the input, nobody reads the
+ * input afterwards, and no later step can fail. */
+typedef struct tn__alias {
+    uint32_t in, out;
+    int32_t step;
+} tn__alias;
+
 typedef struct tn__kprogram {
     tn_context *context;
     tn_graph *graph; /* owned: the lowered graph (names, attributes of calls) */
@@ -101,6 +108,7 @@ typedef struct tn__kprogram {
     TN__VEC(tn__kernel *) kernels; /* each from the context's allocator */
     TN__VEC(tn__pack_job) packs; /* to be done by tn__kprogram_pack, empty afterwards */
     TN__VEC(tn__packed *) packed; /* a reference to each */
+    TN__VEC(tn__alias) aliases; /* sorted by out, then in */
     size_t arena_bytes, arena_lower_bound, constant_bytes;
     size_t scratch_bytes; /* a thread */
     double flops;
@@ -116,6 +124,8 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
 void tn__kprogram_destroy(tn__kprogram *p);
 /* The slot whose memory `slot` lies in. */
 uint32_t tn__slot_root(const tn__kprogram *p, uint32_t slot);
+/* The alias of that input and that output, or NULL. */
+const tn__alias *tn__kprogram_alias(const tn__kprogram *p, uint32_t in, uint32_t out);
 /* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
 tn_error *tn__kprogram_plan(tn__kprogram *p);
 /* The program as text for people: launches with their loop nests, slots. Free with tn__strfree. */

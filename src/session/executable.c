@@ -38,6 +38,8 @@ struct tn_executable {
     bool *is_static; /* per input */
     tn_tensor **pinned; /* per input, or NULL */
     symbol_home *homes; /* per symbol */
+    tn__state *state; /* variables; NULL: none */
+    uint32_t n_inputs, n_outputs; /* of the graph, less those of variables */
     bool varying, is_fixed; /* fixed: one specialisation for ever */
     uint32_t level;
     entry *fixed; /* made at tn_compile; borrowed from the list, never evicted */
@@ -116,6 +118,7 @@ void tn_executable_release(tn_executable *e) {
         entry_free(a, x);
     }
     for (size_t i = 0; e->pinned && i < e->graph->inputs.count; i++) tn_tensor_release(e->pinned[i]);
+    tn__state_destroy(e->state);
     tn__os_condition_deinit(&e->built);
     tn__os_mutex_deinit(&e->mutex);
     tn__arena_deinit(&e->arena);
@@ -161,6 +164,7 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
     if (level > TN__MAX_LEVELS)
         return TN__FAIL(a, LIMIT_EXCEEDED, "more than %d nested bodies and steps that depend on data", TN__MAX_LEVELS);
     TN__TRY(tn_graph_check(graph));
+    TN__TRY(tn__graph_refuse_variables(graph));
     tn_executable *e = tn__alloc_zero(a, sizeof *e);
     if (!e) return tn__error_oom();
     bool has_mutex = tn__os_mutex_init(&e->mutex);
@@ -176,6 +180,8 @@ tn_error *tn__executable_create_child(tn__settings *settings, tn_graph *graph, c
     tn__graph_retain(graph);
     tn__arena_init(&e->arena, a);
     e->level = level;
+    e->n_inputs = (uint32_t)graph->inputs.count;
+    e->n_outputs = (uint32_t)graph->outputs.count;
     tn_error *error = describe_inputs(e, varying, pinned);
     if (error) tn_executable_release(e);
     else *out_executable = e;
@@ -198,14 +204,14 @@ static tn_error *wrong_input(const tn_executable *e, uint32_t i, const tn_tensor
 tn_error *tn__executable_check_counts(const tn_executable *e, const void *inputs, uint32_t n_inputs, const void *outputs,
                                       uint32_t n_outputs) {
     const tn_graph *g = e->graph;
-    if (n_inputs == g->inputs.count && n_outputs == g->outputs.count && (!n_inputs || inputs) && (!n_outputs || outputs)) return NULL;
-    return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "graph '%s': found %u inputs and %u outputs, wanted %zu and %zu", g->name,
-                    inputs ? n_inputs : 0, outputs ? n_outputs : 0, g->inputs.count, g->outputs.count);
+    if (n_inputs == e->n_inputs && n_outputs == e->n_outputs && (!n_inputs || inputs) && (!n_outputs || outputs)) return NULL;
+    return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "graph '%s': found %u inputs and %u outputs, wanted %u and %u", g->name,
+                    inputs ? n_inputs : 0, outputs ? n_outputs : 0, e->n_inputs, e->n_outputs);
 }
 
 tn_error *tn__executable_check_inputs(const tn_executable *e, tn_tensor *const *inputs) {
     const tn_graph *g = e->graph;
-    for (uint32_t i = 0; i < g->inputs.count; i++) {
+    for (uint32_t i = 0; i < e->n_inputs; i++) {
         const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
         const tn_tensor *x = inputs[i];
         if (!TN__IS(x, TENSOR))
@@ -396,20 +402,32 @@ tn_error *tn__executable_run(tn_executable *executable, tn_tensor *const *inputs
                              uint32_t n_outputs) {
     TN__TRY(tn__executable_check_counts(executable, inputs, n_inputs, outputs, n_outputs));
     TN__TRY(tn__executable_check_inputs(executable, inputs));
-    return tn__executable_run_checked(executable, inputs, outputs);
+    return tn__executable_run_checked(executable, inputs, outputs, NULL, NULL);
 }
 
-tn_error *tn__executable_run_checked(tn_executable *executable, tn_tensor *const *inputs, tn_tensor **outputs) {
-    if (executable->fixed) return tn__program_run(executable->fixed->program, inputs, outputs);
-    entry *x;
-    TN__TRY(acquire(executable, inputs, &x));
-    tn_error *e = tn__program_run(x->program, inputs, outputs);
-    release_entry(executable, x);
-    return e;
+tn_error *tn__executable_run_placed(tn_executable *e, tn_tensor *const *inputs, tn_tensor **outputs,
+                                    tn_error *(*place)(void *self, const tn__program *program), void *self) {
+    entry *x = e->fixed;
+    if (!x) TN__TRY(acquire(e, inputs, &x));
+    tn_error *error = place ? place(self, x->program) : NULL;
+    if (!error) error = tn__program_run(x->program, inputs, outputs);
+    if (x != e->fixed) release_entry(e, x);
+    return error;
+}
+
+tn_error *tn__executable_run_checked(tn_executable *e, tn_tensor *const *inputs, tn_tensor **outputs, const bool *donated, bool *taken) {
+    if (!e->state && !donated) return tn__executable_run_placed(e, inputs, outputs, NULL, NULL);
+    tn__placed_call call = {e, e->settings->context, e->state, inputs, outputs, e->n_inputs, e->n_outputs, donated, taken};
+    return tn__placed_run(&call);
+}
+
+static const char *variable_name(const tn_graph *g, tn_value read) {
+    const char *name = g->values.data[read.id].name;
+    return name ? name : "variable";
 }
 
 /* A private copy of the live nodes: the caller's graph may grow after tn_compile. What depends on constants alone is folded here,
- * once for all specialisations. Sub-graphs belong to their graph and are shared. */
+ * once for all specialisations. Variables become inputs and outputs behind the others. Sub-graphs belong to their graph and are shared. */
 static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     *out = NULL;
     TN__TRY(tn_graph_check(g));
@@ -427,6 +445,11 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
         const tn__type *t = tn__type_of(g, p->value);
         map[p->value.id] = tn_graph_input(c, p->name, t->dtype, t->rank, t->dims);
     }
+    for (size_t i = 0; !e && i < g->variables.count; i++) {
+        tn_value v = g->variables.data[i].read;
+        const tn__type *t = tn__type_of(g, v);
+        map[v.id] = tn_graph_input(c, variable_name(g, v), t->dtype, t->rank, t->dims);
+    }
     for (size_t i = 0; !e && !c->error && i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
         if (!tn__node_is_live(n, live)) continue;
@@ -436,6 +459,10 @@ static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
     }
     for (size_t i = 0; !e && i < g->outputs.count; i++)
         tn_graph_output(c, g->outputs.data[i].name, map[g->outputs.data[i].value.id]);
+    for (size_t i = 0; !e && i < g->variables.count; i++) {
+        const tn__graph_variable *v = &g->variables.data[i];
+        if (v->assigned.id) tn_graph_output(c, variable_name(g, v->read), map[v->assigned.id]);
+    }
     if (!e) e = tn_graph_check(c);
     tn__arena_deinit(&arena);
     if (e) tn_graph_release(c);
@@ -464,6 +491,28 @@ tn_error *tn__executable_specialise_now(tn_executable *e) {
     return error;
 }
 
+/* Integers in variables (a step counter) differ from run to run. */
+static tn_error *create_top(tn__settings *settings, const tn_graph *g, tn_graph *copy, tn_executable **out_executable) {
+    const tn_allocator *a = &g->context->allocator;
+    size_t n = g->inputs.count, n_variables = g->variables.count;
+    bool *varying = n_variables ? tn__alloc_zero(a, n + n_variables) : NULL, any = false;
+    if (n_variables && !varying) return tn__error_oom();
+    for (size_t i = 0; i < n_variables; i++)
+        any |= varying[n + i] = !tn__dtype_is_float(tn__type_of(g, g->variables.data[i].read)->dtype);
+    tn_error *e = tn__executable_create_child(settings, copy, any ? varying : NULL, NULL, 0, out_executable);
+    tn__free(a, varying, n + n_variables);
+    if (e) return e;
+    tn_executable *x = *out_executable;
+    if ((e = tn__state_create(g, &x->state))) {
+        tn_executable_release(x);
+        *out_executable = NULL;
+        return e;
+    }
+    x->n_inputs -= (uint32_t)n_variables;
+    if (x->state) x->n_outputs -= x->state->n_assigned;
+    return NULL;
+}
+
 static tn_error *compile(const tn_graph *graph, const tn_options *options, bool dry, tn_executable **out_executable) {
     *out_executable = NULL;
     tn_options *defaults = NULL;
@@ -474,7 +523,7 @@ static tn_error *compile(const tn_graph *graph, const tn_options *options, bool 
     tn_error *e = settings_create(graph->context, options ? options : defaults, &settings);
     if (!e) settings->config.dry = dry;
     if (!e) e = copy_graph(graph, &copy);
-    if (!e) e = tn__executable_create_child(settings, copy, NULL, NULL, 0, &executable);
+    if (!e) e = create_top(settings, graph, copy, &executable);
     if (!e) e = tn__executable_specialise_now(executable);
     tn_options_release(defaults);
     tn_graph_release(copy);
@@ -500,6 +549,8 @@ tn_error *tn__compile_dry(const tn_graph *graph, const tn_options *options) {
 }
 
 const tn_graph *tn__executable_graph(const tn_executable *e) { return e->graph; }
+uint32_t tn__executable_input_count(const tn_executable *e) { return e->n_inputs; }
+uint32_t tn__executable_output_count(const tn_executable *e) { return e->n_outputs; }
 const tn__program *tn__executable_only_program(const tn_executable *e) { return e->fixed ? e->fixed->program : NULL; }
 
 void tn__executable_add_stats(tn_executable *e, tn_executable_stats *stats) {

@@ -29,20 +29,24 @@ tn_error *tn_executable_get_output_type(tn_executable *executable, uint32_t inde
     if (!out_type) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_executable_get_output_type: out_type is NULL");
     const tn_graph *g = tn__executable_graph(executable);
     TN__TRY(bad_struct(g, "output", out_type, 1));
-    if (index >= g->outputs.count)
-        return TN__FAIL(&g->context->allocator, OUT_OF_RANGE, "graph '%s': found output %u, wanted less than %zu", g->name, index,
-                        g->outputs.count);
+    if (index >= tn__executable_output_count(executable))
+        return TN__FAIL(&g->context->allocator, OUT_OF_RANGE, "graph '%s': found output %u, wanted less than %u", g->name, index,
+                        tn__executable_output_count(executable));
     give(declared_type(executable, index), out_type);
     return NULL;
 }
 
 /* A tensor that has only a type. */
-static tn_error *make_input(const tn_graph *g, uint32_t i, const tn_tensor_type *t, tn_tensor **out) {
+static tn_error *typed_only(const tn_graph *g, tn_dtype dtype, int32_t rank, const int64_t *dims, tn_tensor **out) {
     static char nothing[1];
+    return tn_tensor_create_borrowed(g->context, dtype, rank, dims, nothing, SIZE_MAX, NULL, NULL, out);
+}
+
+static tn_error *make_input(const tn_graph *g, uint32_t i, const tn_tensor_type *t, tn_tensor **out) {
     const char *name = g->inputs.data[i].name;
     if (t->rank < 0 || t->rank > TN_MAX_RANK)
         return TN__FAIL(&g->context->allocator, INVALID_ARGUMENT, "input %u '%s': rank is %d, wanted 0 to %d", i, name, (int)t->rank, TN_MAX_RANK);
-    return tn__error_prefix(tn_tensor_create_borrowed(g->context, t->dtype, t->rank, t->dims, nothing, SIZE_MAX, NULL, NULL, out),
+    return tn__error_prefix(typed_only(g, t->dtype, t->rank, t->dims, out),
                             "input %u '%s'", i, name);
 }
 
@@ -51,7 +55,7 @@ static tn_error *infer(tn_executable *e, tn_tensor *const *inputs, tn_tensor *co
     TN__TRY(tn__executable_check_inputs(e, inputs));
     tn_graph *s = NULL;
     if (!tn__executable_only_program(e)) TN__TRY(tn__specialise(g, (const tn_tensor *const *)inputs, no_values, &s));
-    for (uint32_t k = 0; k < g->outputs.count; k++)
+    for (uint32_t k = 0; k < tn__executable_output_count(e); k++)
         give(s ? tn__type_of(s, s->outputs.data[k].value) : declared_type(e, k),
              (tn_tensor_type *)((char *)out + k * out->struct_size));
     tn_graph_release(s);
@@ -66,14 +70,19 @@ tn_error *tn_executable_infer_outputs(tn_executable *executable, const tn_tensor
     TN__TRY(tn__executable_check_counts(executable, inputs, n_inputs, out_outputs, n_outputs));
     TN__TRY(bad_struct(g, "input", inputs, n_inputs));
     TN__TRY(bad_struct(g, "output", out_outputs, n_outputs));
-    size_t bytes = 2 * ((size_t)n_inputs + 1) * sizeof(tn_tensor *);
+    uint32_t n_all = (uint32_t)g->inputs.count; /* with variables */
+    size_t bytes = 2 * ((size_t)n_all + 1) * sizeof(tn_tensor *);
     tn_tensor **types = tn__alloc_zero(a, bytes);
     if (!types) return tn__error_oom();
     tn_error *e = NULL;
     for (uint32_t i = 0; !e && i < n_inputs; i++)
         e = make_input(g, i, (const tn_tensor_type *)((const char *)inputs + i * inputs->struct_size), &types[i]);
-    if (!e) e = infer(executable, types, types + n_inputs + 1, out_outputs);
-    for (uint32_t i = 0; i < n_inputs; i++) tn_tensor_release(types[i]);
+    for (uint32_t i = n_inputs; !e && i < n_all; i++) {
+        const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
+        e = typed_only(g, t->dtype, t->rank, t->dims, &types[i]);
+    }
+    if (!e) e = infer(executable, types, types + n_all + 1, out_outputs);
+    for (uint32_t i = 0; i < n_all; i++) tn_tensor_release(types[i]);
     tn__free(a, types, bytes);
     return e;
 }

@@ -459,6 +459,16 @@ tn_error *tn__program_run(const tn__program *p, tn_tensor *const *inputs, tn_ten
 
 const tn__type *tn__program_output_type(const tn__program *p, uint32_t k) { return &p->output_types[k]; }
 
+bool tn__program_is_whole(const tn__program *p) { return !p->s; }
+
+bool tn__program_can_alias(const tn__program *p, uint32_t input, const tn_tensor *tensor, uint32_t output) {
+    if (p->s || !p->artefact->device->can_alias) return false;
+    const tn__type *t = &p->output_types[output];
+    return t->dtype == tensor->dtype && t->rank == tensor->rank &&
+           (!t->rank || !memcmp(t->dims, tensor->dims, (size_t)t->rank * sizeof *t->dims)) &&
+           p->artefact->device->can_alias(p->artefact, input, output);
+}
+
 void tn__program_add_stats(const tn__program *p, tn_executable_stats *stats) {
     if (p->artefact) p->artefact->device->get_stats(p->artefact, stats);
     for (uint32_t i = 0; i < p->n_steps; i++)

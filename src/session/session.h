@@ -7,6 +7,7 @@
 #ifndef TN_SESSION_SESSION_H
 #define TN_SESSION_SESSION_H
 #include "device/device.h"
+#include "rt/variable.h"
 #include "session/options.h"
 
 /* Settings of an executable and all its children. Immutable, reference-counted. */
@@ -47,14 +48,22 @@ tn_error *tn__executable_run(tn_executable *executable, tn_tensor *const *inputs
                              uint32_t n_outputs);
 /* The graph with the types that are declared; borrowed. */
 const tn_graph *tn__executable_graph(const tn_executable *executable);
-/* The same for what has been checked. */
-tn_error *tn__executable_run_checked(tn_executable *executable, tn_tensor *const *inputs, tn_tensor **outputs);
+/* The same for what has been checked. donated (per input, or NULL): may be overwritten and become an output; then taken[input] is set, and
+ * the output has the caller's reference. */
+tn_error *tn__executable_run_checked(tn_executable *executable, tn_tensor *const *inputs, tn_tensor **outputs, const bool *donated,
+                                     bool *taken);
+/* How many inputs and outputs callers see: those of variables are behind them. */
+uint32_t tn__executable_input_count(const tn_executable *executable);
+uint32_t tn__executable_output_count(const tn_executable *executable);
 tn_error *tn__executable_check_counts(const tn_executable *executable, const void *inputs, uint32_t n_inputs, const void *outputs,
                                       uint32_t n_outputs);
 /* Do these fit the declared types? Looks at dtype and shape only. */
 tn_error *tn__executable_check_inputs(const tn_executable *executable, tn_tensor *const *inputs);
 /* The only specialisation, or NULL. */
 const tn__program *tn__executable_only_program(const tn_executable *executable);
+/* Finds the program for these inputs (variables included), lets `place` say where outputs go, and runs it. */
+tn_error *tn__executable_run_placed(tn_executable *executable, tn_tensor *const *inputs, tn_tensor **outputs,
+                                    tn_error *(*place)(void *self, const tn__program *program), void *self);
 void tn__executable_add_stats(tn_executable *executable, tn_executable_stats *stats);
 /* Appends the steps of the most recent specialisation and of all its parts; `profile` NULL: sets their times to 0. */
 tn_error *tn__executable_add_profile(tn_executable *executable, tn_profile *profile);
@@ -86,8 +95,37 @@ void tn__program_destroy(tn__program *program);
 /* Thread-safe. outputs[k] NULL: made; on error everything made is released and NULL again. */
 tn_error *tn__program_run(const tn__program *program, tn_tensor *const *inputs, tn_tensor **outputs);
 const tn__type *tn__program_output_type(const tn__program *program, uint32_t k);
+/* All of it is one artefact, which writes straight into outputs that are given. */
+bool tn__program_is_whole(const tn__program *program);
+/* tn__program_run may get the tensor of that input as that output; if it fails then, the tensor is what it was. */
+bool tn__program_can_alias(const tn__program *program, uint32_t input, const tn_tensor *tensor, uint32_t output);
 void tn__program_add_stats(const tn__program *program, tn_executable_stats *stats);
 tn_error *tn__program_add_profile(const tn__program *program, tn_profile *profile);
+
+/* ---- state.c: runs with variables, or with inputs to be taken over ---- */
+
+/* The variables of an executable, in order; input n_inputs + k of its graph is variable k. Immutable. */
+typedef struct tn__state {
+    const tn_allocator *a;
+    uint32_t n, n_assigned;
+    tn__claim *claims; /* the variables are retained */
+    uint32_t *outputs; /* per variable: n_outputs + this of the graph's outputs is what it holds afterwards; UINT32_MAX: none */
+} tn__state;
+/* NULL for a graph without variables. */
+tn_error *tn__state_create(const tn_graph *g, tn__state **out_state);
+void tn__state_destroy(tn__state *state);
+
+typedef struct tn__placed_call {
+    tn_executable *executable;
+    tn_context *context;
+    const tn__state *state; /* or NULL */
+    tn_tensor *const *inputs;
+    tn_tensor **outputs;
+    uint32_t n_inputs, n_outputs; /* of the user's */
+    const bool *donated; /* per input: it may become an output; or NULL */
+    bool *taken;         /* per input, false at first: some output is it, and has its reference */
+} tn__placed_call;
+tn_error *tn__placed_run(const tn__placed_call *call);
 
 /* ---- control.c ---- */
 

@@ -6,6 +6,7 @@ bool *tn__live_values(const tn_graph *g, tn__arena *arena) {
     bool *live = TN__ARENA_ARRAY(arena, bool, g->values.count);
     if (!live) return NULL;
     for (size_t i = 0; i < g->outputs.count; i++) live[g->outputs.data[i].value.id] = true;
+    for (size_t i = 0; i < g->variables.count; i++) live[g->variables.data[i].assigned.id] = true;
     for (size_t i = g->nodes.count; i-- > 0;) {
         const tn__node *n = &g->nodes.data[i];
         bool used = tn__node_is_live(n, live);
@@ -203,6 +204,7 @@ static tn_error *add_nodes(tn_graph *s, const tn_graph *g, tn_value *map, uint32
                 e = tn__node_error(g, n, e);
                 break;
             }
+            if ((e = tn__graph_refuse_variables(body))) break;
             tn_value *inner = TN__ARENA_ARRAY(&arena, tn_value, body->values.count);
             if (!inner) e = tn__error_oom();
             for (uint32_t k = 0; !e && k + 1 < n->n_in; k++) inner[body->inputs.data[k].value.id] = map[tn__in(g, n, k + 1).id];

@@ -187,10 +187,10 @@ static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w
 }
 
 /* With times, or the caller's hook. */
-static tn_error *run_watched(const cpu_artefact *c, workspace *w) {
+static tn_error *run_watched(const cpu_artefact *c, workspace *w, int32_t last) {
     const tn__kprogram *p = c->program;
     for (size_t i = 0; i < p->steps.count; i++) {
-        TN__TRY(tn__context_poll(c->context));
+        if ((int32_t)i <= last) TN__TRY(tn__context_poll(c->context));
         if (c->rows) tn__hook_begin(&c->hook, &c->rows[i]);
         uint64_t start = tn__os_clock_ns();
         tn_error *e = run_step(c, &p->steps.data[i], w);
@@ -201,11 +201,21 @@ static tn_error *run_watched(const cpu_artefact *c, workspace *w) {
     return NULL;
 }
 
-static tn_error *run_steps(const cpu_artefact *c, workspace *w) {
+/* The last step at which a run may still stop: an input is overwritten there. */
+static int32_t last_stop(const tn__kprogram *p, tn_tensor *const *in, tn_tensor *const *out) {
+    int32_t last = INT32_MAX;
+    for (size_t i = 0; i < p->aliases.count; i++) {
+        const tn__alias *x = &p->aliases.data[i];
+        if (in[x->in]->data == out[x->out]->data && x->step < last) last = x->step;
+    }
+    return last;
+}
+
+static tn_error *run_steps(const cpu_artefact *c, workspace *w, int32_t last) {
     const tn__kprogram *p = c->program;
-    if (c->times || c->rows) return run_watched(c, w);
+    if (c->times || c->rows) return run_watched(c, w, last);
     for (size_t i = 0; i < p->steps.count; i++) {
-        TN__TRY(tn__context_poll(c->context));
+        if ((int32_t)i <= last) TN__TRY(tn__context_poll(c->context));
         TN__TRY(run_step(c, &p->steps.data[i], w));
     }
     return NULL;
@@ -224,7 +234,7 @@ static tn_error *cpu_run(const tn__artefact *artefact, tn_tensor *const *in, tn_
         const tn__slot *s = &c->program->slots.data[i];
         if (s->kind == TN__SLOT_PART) w->addresses[i] = (char *)w->addresses[s->index] + s->offset;
     }
-    tn_error *e = run_steps(c, w);
+    tn_error *e = run_steps(c, w, last_stop(c->program, in, out));
     workspace_give(c, w);
     return e;
 }
@@ -327,4 +337,8 @@ static tn_error *cpu_get_profile(const tn__artefact *artefact, tn_profile *profi
     return c->times ? tn__cpu_profile(c->program, c->times, profile) : NULL;
 }
 
-const tn__device_vtable tn__device_cpu = {"cpu", cpu_compile, cpu_destroy, cpu_run, cpu_stats, cpu_get_profile};
+static bool cpu_can_alias(const tn__artefact *artefact, uint32_t input, uint32_t output) {
+    return tn__kprogram_alias(((const cpu_artefact *)artefact)->program, input, output);
+}
+
+const tn__device_vtable tn__device_cpu = {"cpu", cpu_compile, cpu_destroy, cpu_run, cpu_stats, cpu_get_profile, cpu_can_alias};

@@ -41,4 +41,4 @@ static tn_error *null_run(const tn__artefact *base, tn_tensor *const *in, tn_ten
 
 static void null_get_stats(const tn__artefact *base, tn_executable_stats *stats) { (void)base, (void)stats; }
 
-const tn__device_vtable tn__device_null = {"null", null_compile, null_destroy, null_run, null_get_stats, NULL};
+const tn__device_vtable tn__device_null = {"null", null_compile, null_destroy, null_run, null_get_stats, NULL, NULL};

@@ -186,4 +186,4 @@ static void ref_get_stats(const tn__artefact *base, tn_executable_stats *stats) 
     for (size_t i = 0; i < f->g->nodes.count; i++) stats->n_calls += f->g->nodes.data[i].op != TN_OP_constant;
 }
 
-const tn__device_vtable tn__device_ref = {"ref", ref_compile, ref_destroy, ref_run, ref_get_stats, NULL};
+const tn__device_vtable tn__device_ref = {"ref", ref_compile, ref_destroy, ref_run, ref_get_stats, NULL, NULL};

@@ -382,9 +382,7 @@ static tn_error *put_graph(writer *w, const tn_graph *g, const char *const *capt
     return o->failed ? tn__error_oom() : NULL;
 }
 
-tn_error *tn_onnx_save_file(const tn_graph *graph, const char *path) {
-    TN__HANDLE(graph, GRAPH);
-    if (!path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_file: path is NULL");
+static tn_error *save_file(const tn_graph *graph, const char *path) {
     tn_context *c = graph->context;
     writer w = {.context = c, .a = &c->allocator, .opset = EXPORT_OPSET};
     tn__arena_init(&w.arena, w.a);
@@ -411,5 +409,15 @@ tn_error *tn_onnx_save_file(const tn_graph *graph, const char *path) {
     if (!e) e = tn__os_write_file(w.a, path, &(tn__os_span){w.out.data, w.out.bytes}, 1);
     tn__wire_out_deinit(&w.out);
     tn__arena_deinit(&w.arena);
+    return e;
+}
+
+tn_error *tn_onnx_save_file(const tn_graph *graph, const char *path) {
+    TN__HANDLE(graph, GRAPH);
+    if (!path) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_onnx_save_file: path is NULL");
+    tn_graph *frozen = NULL;
+    tn_error *e = graph->variables.count ? tn__graph_freeze_variables(graph, &frozen) : NULL;
+    if (!e) e = save_file(frozen ? frozen : graph, path);
+    tn_graph_release(frozen);
     return tn__error_prefix(e, "export to '%.300s'", path);
 }
