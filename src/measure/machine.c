@@ -95,6 +95,7 @@ void tn__machine_read(const char *root, tn__machine *out) {
     *out = (tn__machine){.processors = tn__os_processor_count(), .clock_ns = tn__os_clock_resolution_ns()};
     read_switches(root, out);
     if (read_text(root, "/sys/devices/system/node/online", text)) out->numa_nodes = count_of_list(text);
+    if (read_text(root, "/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", text)) out->siblings = count_of_list(text);
     read_container(root, out);
     if (read_text(root, "/proc/loadavg", text)) out->load = strtod(text, NULL);
     read_mhz(root, out);

@@ -8,6 +8,7 @@ typedef struct tn__machine {
     char governor[32];        /* of the first processor, e.g. "performance" */
     char turbo[8], smt[8];    /* "on" or "off" */
     int32_t processors;       /* that this process may run on */
+    int32_t siblings;         /* processors of a physical core */
     int32_t numa_nodes;
     double container_cpus;    /* limit of the control group, in processors */
     uint64_t container_bytes; /* likewise of memory */

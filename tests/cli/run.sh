@@ -31,7 +31,7 @@ want() {
 # help
 want 0 "usage: tenon VERB" help
 want 0 "usage: tenon VERB" --help
-for verb in test-onnx run show diff trace bench compare sweep records reproduce profile options info version; do
+for verb in test-onnx run show diff trace bench compare sweep records reproduce doctor profile options info version; do
     want 0 "usage: tenon $verb" "$verb" --help
     want 0 "usage: tenon $verb" help "$verb"
     want 2 "did you mean --json?" "$verb" --jsno
@@ -74,6 +74,13 @@ want 0 "4 infinite" trace --dump "$work/values" "$work/nan.tn"
 want 0 "0 over tolerance" diff "$work/nan.tn"
 [ -f "$work/values/value4.npy" ] || { echo "trace --dump wrote no value4.npy"; failed=1; }
 want 1 "cannot make the folder" trace --dump "$work/nan.tn" "$work/nan.tn"
+
+# hints, of faults that do not depend on the machine; what is tried is said
+want 0 "(passes_off;" doctor --seconds 0.01 --passes-off fuse "$work/nan.tn"
+want 0 "try: --set device=cpu" doctor --seconds 0.01 --device ref "$work/nan.tn"
+want 0 '"tried": {' doctor --seconds 0.01 --json --apply --profile on "$work/nan.tn"
+want 0 "(cpu_not_host;" doctor --seconds 0.01 --cpu x86-64-v3 "$work/nan.tn"
+want 1 "no-such-file" doctor "$work/no-such-file"
 
 # wrong use
 want 2 "did you mean 'bench'?" bnech

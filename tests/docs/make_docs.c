@@ -1,4 +1,5 @@
-/* Prints the generated pages of docs/ from the tables. usage: make_docs ops|options|errors    (scripts/make-docs calls it) */
+/* Prints the generated pages of docs/ from the tables. usage: make_docs ops|options|errors|hints    (scripts/make-docs calls it) */
+#include "../tools/tenon/doctor.h"
 #include "device/op_cases.h"
 #include "frontend/onnx/import.h"
 #include "session/options.h"
@@ -194,11 +195,27 @@ static void print_errors(void) {
            "wrongly.\n");
 }
 
+/* ---- hints --------------------------------------------------------------------------------------------------- */
+
+static void print_hints(void) {
+    printf("# Hints\n\nMade from `tools/tenon/doctor.h` by `scripts/make-docs`; do not edit.\n\n"
+           "`tenon doctor MODEL` runs a model on this machine (a few seconds), looks for what costs it speed, and prints what it found, the\n"
+           "most worthwhile first: the evidence, how much of a call it may save, and the edit or option to try. `--apply` tries each hint that\n"
+           "is an option by `tenon compare` and says whether it helped; `--json` is for scripts. Options that are given (`--threads 1`) are part of\n"
+           "what is examined. The figures are compared with ceilings measured here: run `tenon info --measure` once on a quiet machine.\n\n"
+           "| rule | what it looks for |\n|---|---|\n"
+#define RULE(name, what) "| `" #name "` | " what " |\n"
+           DOCTOR_RULES(RULE)
+#undef RULE
+    );
+}
+
 int main(int argc, char **argv) {
     if (argc != 2 || tn_context_create(NULL, &context)) return 2;
     if (!strcmp(argv[1], "ops")) print_ops();
     else if (!strcmp(argv[1], "options")) print_options();
     else if (!strcmp(argv[1], "errors")) print_errors();
+    else if (!strcmp(argv[1], "hints")) print_hints();
     else return 2;
     tn_context_release(context);
     return fflush(stdout) ? 1 : 0;

@@ -36,6 +36,7 @@ static void test_read(void **state) {
     put("/sys/devices/system/cpu/smt/active", "0\n");
     put("/sys/devices/system/cpu/intel_pstate/no_turbo", "1\n");
     put("/sys/devices/system/node/online", "0-1,4\n");
+    put("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0,64\n");
     put("/sys/fs/cgroup/cpu.max", "150000 100000\n");
     put("/sys/fs/cgroup/memory.max", "max\n");
     put("/sys/fs/cgroup/cpu.stat", "usage_usec 5\nnr_throttled 2\nthrottled_usec 1234\n");
@@ -47,6 +48,7 @@ static void test_read(void **state) {
     assert_string_equal(m.smt, "off");
     assert_string_equal(m.turbo, "off");
     assert_int_equal(m.numa_nodes, 3);
+    assert_int_equal(m.siblings, 2);
     assert_true(m.container_cpus == 1.5 && m.load == 2.5 && m.mhz == 2500);
     assert_int_equal(m.container_bytes, 0);
     assert_int_equal(m.throttled_us, 1234);

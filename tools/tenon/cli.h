@@ -29,6 +29,7 @@ typedef struct cli_verb {
     V(sweep,     "sweep",     "MODEL",      "time a model under every combination of options")                    \
     V(records,   "records",   "list|...",   "look at, export and import recorded measurements")                   \
     V(reproduce, "reproduce", "RECORD",     "run a recorded measurement again and say whether it holds")           \
+    V(doctor,    "doctor",    "MODEL",      "hints for a model on this machine, the most worthwhile first")        \
     V(profile,   "profile",   "MODEL",      "time every kernel of a model")                                      \
     V(options,   "options",   "",           "list the library's options, their values and where they come from") \
     V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \

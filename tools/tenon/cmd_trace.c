@@ -1,7 +1,6 @@
 /* tenon trace: what every value of a run looks like: mean, variance, extremes, NaN, infinity, denormals; to follow where numbers go astray, or to
  * compare two devices (nGraph: logtrace). */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +10,6 @@
 #include "ir/graph.h"
 #include "npy.h"
 #include "values.h"
-
-typedef struct statistics {
-    int64_t n, n_finite, n_nan, n_infinite, n_zero, n_denormal;
-    double mean, variance, low, high; /* of the finite elements */
-} statistics;
 
 typedef struct trace {
     cli_target target;
@@ -30,41 +24,6 @@ typedef struct trace {
     char *stopped; /* the value at which --stop-on-nan stopped; owned */
 } trace;
 
-static double least_normal(tn_dtype d) {
-    switch (d) {
-    case TN_DTYPE_f64: return 0x1p-1022;
-    case TN_DTYPE_f32:
-    case TN_DTYPE_bf16: return 0x1p-126;
-    case TN_DTYPE_f16: return 0x1p-14;
-    default: return 0;
-    }
-}
-
-/* Welford's running mean and variance (1962). */
-static statistics look_at(const tn_tensor *t) {
-    tn_dtype d = tn_tensor_get_dtype(t);
-    statistics s = {.n = tn_tensor_get_elements(t), .low = INFINITY, .high = -INFINITY};
-    double sum = 0, normal = least_normal(d);
-    if (d == TN_DTYPE_string) return s;
-    for (int64_t i = 0; i < s.n; i++) {
-        double x = tn__load_f64(d, tn_tensor_get_data(t), i);
-        if (isnan(x)) s.n_nan++;
-        else if (isinf(x)) s.n_infinite++;
-        else {
-            double from_mean = x - s.mean;
-            s.mean += from_mean / (double)++s.n_finite;
-            sum += from_mean * (x - s.mean);
-            if (x < s.low) s.low = x;
-            if (x > s.high) s.high = x;
-            s.n_zero += x == 0;
-            s.n_denormal += x != 0 && fabs(x) < normal;
-        }
-    }
-    if (s.n_finite) s.variance = sum / (double)s.n_finite;
-    else s.low = s.high = s.mean = NAN;
-    return s;
-}
-
 static tn_error *dump(const trace *t, tn_value v, const tn_tensor *x) {
     char *path = cli_printf("%s/value%" PRIu32 ".npy", t->dump, v.id);
     tn_error *e = cli_npy_save(t->context, x, path);
@@ -72,7 +31,7 @@ static tn_error *dump(const trace *t, tn_value v, const tn_tensor *x) {
     return e;
 }
 
-static void report(trace *t, tn_value v, const statistics *s) {
+static void report(trace *t, tn_value v, const value_statistics *s) {
     char *what = value_describe(t->graph, v);
     if (t->json)
         json_array_append_new(t->rows, json_pack("{sI ss sI sI sI sI sI so so so so}", "value", (json_int_t)v.id, "what", what, "elements",
@@ -103,7 +62,7 @@ static tn_error *trace_chunk(void *self) {
     if (!e) e = tn_compile(t->graph, options, &x);
     if (!e) e = tn_executable_run(x, t->in, tn_graph_get_input_count(t->graph), out, n);
     for (uint32_t i = 0; !e && i < n && !t->stopped; i++) {
-        statistics s = look_at(out[i]);
+        value_statistics s = value_look_at(out[i]);
         tn_value v = tn_graph_get_output(t->graph, i);
         report(t, v, &s);
         if (t->dump) e = dump(t, v, out[i]);

@@ -1,6 +1,7 @@
 #include "values.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "inputs.h"
@@ -47,4 +48,39 @@ char *value_describe(const tn_graph *g, tn_value v) {
     if (!n) return cli_printf("input %%%" PRIu32 " %s", v.id, type);
     return cli_printf("node %" PRIu32 " %s%s%s%s, value %%%" PRIu32 " %s", g->values.data[v.id].node, tn__op_infos[n->op].name,
                       name ? " '" : "", name ? name : "", name ? "'" : "", v.id, type);
+}
+
+static double least_normal(tn_dtype d) {
+    switch (d) {
+    case TN_DTYPE_f64: return 0x1p-1022;
+    case TN_DTYPE_f32:
+    case TN_DTYPE_bf16: return 0x1p-126;
+    case TN_DTYPE_f16: return 0x1p-14;
+    default: return 0;
+    }
+}
+
+/* Welford's running mean and variance (1962). */
+value_statistics value_look_at(const tn_tensor *t) {
+    tn_dtype d = tn_tensor_get_dtype(t);
+    value_statistics s = {.n = tn_tensor_get_elements(t), .low = INFINITY, .high = -INFINITY};
+    double sum = 0, normal = least_normal(d);
+    if (d == TN_DTYPE_string) return s;
+    for (int64_t i = 0; i < s.n; i++) {
+        double x = tn__load_f64(d, tn_tensor_get_data(t), i);
+        if (isnan(x)) s.n_nan++;
+        else if (isinf(x)) s.n_infinite++;
+        else {
+            double from_mean = x - s.mean;
+            s.mean += from_mean / (double)++s.n_finite;
+            sum += from_mean * (x - s.mean);
+            if (x < s.low) s.low = x;
+            if (x > s.high) s.high = x;
+            s.n_zero += x == 0;
+            s.n_denormal += x != 0 && fabs(x) < normal;
+        }
+    }
+    if (s.n_finite) s.variance = sum / (double)s.n_finite;
+    else s.low = s.high = s.mean = NAN;
+    return s;
 }

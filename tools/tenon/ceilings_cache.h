@@ -1,0 +1,12 @@
+/* The measured ceilings of this machine, kept in the user's cache folder. */
+#ifndef TENON_TOOL_CEILINGS_CACHE_H
+#define TENON_TOOL_CEILINGS_CACHE_H
+#include "cli.h"
+#include "measure/ceilings.h"
+
+/* What was kept for this processor; false: nothing. *out_distortions: array of what spoilt that measurement, owned; NULL: not known. */
+bool ceilings_load(tn__ceilings *m, json_t **out_distortions);
+/* Keeps `m`, in place of what was there. `distortions` is borrowed. */
+tn_error *ceilings_save(tn_context *context, const tn__ceilings *m, json_t *distortions);
+json_t *ceilings_json(const tn__ceilings *m); /* owned */
+#endif

@@ -1,0 +1,99 @@
+/* tenon doctor: hints for a model on this machine, the most worthwhile first, each with what was found and what to try. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "inputs.h"
+#include "side.h"
+
+typedef struct doctor_settings {
+    cli_target target;
+    cli_inputs inputs;
+    double seconds;
+    bool json, apply;
+} doctor_settings;
+
+static void print_gain(double gain) {
+    if (isnan(gain)) printf("gain not known");
+    else if (gain < 0.005) printf("a call is no faster");
+    else printf("up to %.0f %% of a call", 100 * gain);
+}
+
+/* Whether the hint's option helped: a comparison with it against without. */
+static tn_error *try_hint(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, tn__comparison *out) {
+    cli_texts none = {0}, with = {0};
+    side a = {0}, b = {0};
+    tn__compare_settings run = {.seconds = s->seconds, .seed = 1, .rounds = 15};
+    cli_texts_add(&with, h->option);
+    cli_progress("trying %s", h->option);
+    tn_error *e = side_open(&a, context, path, &s->target, &s->inputs, &none);
+    if (!e) e = side_open(&b, context, path, &s->target, &s->inputs, &with);
+    if (!e) e = side_compare(&a, &b, &run, out);
+    cli_progress_end();
+    side_free(&a), side_free(&b);
+    cli_texts_free(&with);
+    return e;
+}
+
+static tn_error *report(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, size_t number, json_t *list) {
+    tn__comparison c = {0};
+    bool tried = s->apply && *h->option;
+    tn_error *e = tried ? try_hint(context, path, s, h, &c) : NULL;
+    if (!e && list) {
+        json_t *o = json_pack("{ss ss ss so ss}", "rule", h->rule, "evidence", h->evidence, "advice", h->advice, "gain", cli_json_real(h->gain), "option",
+                              h->option);
+        if (tried)
+            json_object_set_new(o, "tried", json_pack("{ss sf sf sf}", "verdict", tn__verdict_text(c.verdict), "ratio", c.ratio, "low", c.low, "high",
+                                                      c.high));
+        json_array_append_new(list, o);
+    } else if (!e) {
+        printf("%zu. %s (%s; ", number, h->evidence, h->rule);
+        print_gain(h->gain);
+        printf(")\n   %s\n", h->advice);
+        if (*h->option) printf("   try: --set %s\n", h->option);
+        if (tried) printf("   tried: %.4f of the time [%.4f, %.4f]: %s\n", c.ratio, c.low, c.high, tn__verdict_text(c.verdict));
+    }
+    tn__comparison_deinit(&tn__allocator_malloc, &c);
+    return e;
+}
+
+static int doctor(const char *path, const doctor_settings *s) {
+    tn_context *context;
+    doctor_evidence evidence = {0};
+    size_t n = 0;
+    tn_error *e = cli_context_create(&s->target.limits, &context);
+    if (e) return cli_fail_error(e);
+    e = doctor_collect(context, path, &s->target, &s->inputs, s->seconds, &evidence);
+    doctor_hint *hints = e ? NULL : doctor_examine(&evidence, &n);
+    json_t *list = s->json ? json_array() : NULL;
+    if (!e && !s->json) printf("%s: %.4f ms a call, %zu steps\n", path, evidence.run_ns * 1e-6, evidence.n_steps);
+    for (size_t i = 0; !e && i < n; i++) e = report(context, path, s, &hints[i], i + 1, list);
+    if (!e && list) cli_print_json(json_pack("{ss ss sf so}", "version", tn_version(), "model", path, "run_ns", evidence.run_ns, "hints", list));
+    else json_decref(list);
+    if (!e && !s->json && !n) printf("nothing to improve was found\n");
+    free(hints);
+    doctor_evidence_free(&evidence);
+    tn_context_release(context);
+    return e ? cli_fail_error(e) : CLI_OK;
+}
+
+int cli_cmd_doctor(const cli_verb *verb, int argc, char **argv) {
+    doctor_settings s = {.inputs = {.scale = -1, .missing_random = true}, .seconds = 2};
+    const cli_option options[] = {
+        {"apply", CLI_FLAG, &s.apply, NULL, "try each hint that is an option, and say whether it helped"},
+        {"seconds", CLI_REAL, &s.seconds, "S", "time of the measurements, and of each trial (2)"},
+        CLI_INPUT_OPTIONS(&s.inputs),
+        CLI_TARGET_OPTIONS(&s.target),
+        {"json", CLI_FLAG, &s.json, NULL, "print JSON"},
+        {0}};
+    cli_texts operands = {0};
+    int code = cli_parse(verb, options, argc, argv, &operands);
+    if (code < 0 && operands.count != 1) code = cli_usage("doctor wants one model file");
+    if (code < 0) code = doctor(operands.items[0], &s);
+    cli_inputs_free(&s.inputs);
+    cli_target_free(&s.target);
+    cli_texts_free(&operands);
+    return code;
+}

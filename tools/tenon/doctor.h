@@ -1,0 +1,93 @@
+/* What `tenon doctor` looks at, and what it says. Rules see nothing but the evidence, so that a test can plant any fault. */
+#ifndef TENON_TOOL_DOCTOR_H
+#define TENON_TOOL_DOCTOR_H
+#include "cli.h"
+#include "inputs.h"
+#include "measure/machine.h"
+
+enum { DOCTOR_TEXT = 320 };
+
+/* A step of the compiled model. */
+typedef struct doctor_step {
+    char *what;     /* owned: kernel or op, and node */
+    char kind[16];  /* "kernel", "call", "copy", "loop", "check" */
+    char form[16];  /* of kernels: "conv", "mm", "ew", "pack", ...; of calls the op */
+    double ns, flops, bytes;
+    int64_t channels; /* of the result of a convolution or product; 0: not one, or not known */
+    int64_t readers;  /* of an elementwise kernel's first operand: who else reads it; 0: nobody */
+} doctor_step;
+
+typedef struct doctor_evidence {
+    /* machine and build */
+    tn__machine machine;
+    tn__distortions distortions;
+    int32_t cores, lanes;      /* physical cores (0: not known); f32 elements of a vector */
+    double fma_rate, bandwidth; /* FLOP/s and bytes/s of one thread from memory, measured; 0: not known */
+    bool is_debug;
+    /* options */
+    const char *device, *cpu, *passes_off, *cache;
+    int64_t threads, max_specialisations; /* threads: those that are used, never 0 */
+    bool profile;
+    /* the model, as it was handed over */
+    int64_t open_dims;          /* dimensions of inputs that are no numbers */
+    int64_t not_folded;         /* nodes whose operands are all constant, after the passes */
+    char not_folded_name[64];
+    int64_t dequantised;        /* dequantisations that no integer kernel took in */
+    bool half_weights;          /* f16 or bf16 weights */
+    int64_t denormals, elements; /* of all values of a run */
+    char denormal_name[64];     /* the value with the most */
+    int64_t late_steps;         /* that wait for the shapes of others */
+    /* the compiled model */
+    doctor_step *steps; /* owned */
+    size_t n_steps;
+    double run_ns, one_thread_ns, all_threads_ns; /* a call: as asked, with one thread, with every processor; 0: not measured */
+    uint64_t arena_bytes, arena_lower_bound;
+    uint32_t n_kernels, from_cache; /* of a second compilation */
+} doctor_evidence;
+
+typedef struct doctor_hint {
+    const char *rule;           /* static */
+    char evidence[DOCTOR_TEXT]; /* what was found */
+    char advice[DOCTOR_TEXT];
+    double gain;                /* expected share of a call's time, 0 to 1; NAN: not known */
+    char option[DOCTOR_TEXT];   /* KEY=VALUE that --apply tries; "": an edit that only the user can make */
+} doctor_hint;
+
+/*         rule                  what it looks for */
+#define DOCTOR_RULES(R)                                                                                     \
+    R(device_not_cpu,        "the model runs on a device that is not built for speed")                      \
+    R(debug_build,           "the library was built with assertions")                                       \
+    R(passes_off,            "passes are switched off")                                                     \
+    R(profile_on,            "every step is measured in every call")                                        \
+    R(cpu_not_host,          "code for another processor than this one")                                    \
+    R(cache_off,             "compiled code is not kept")                                                   \
+    R(cache_missed,          "compiled code was to be kept and was not found again")                        \
+    R(threads_over_processors, "more threads than processors")                                              \
+    R(threads_over_cores,    "more threads than physical cores")                                            \
+    R(container_limit,       "more threads than the container may use processors")                          \
+    R(threads_do_not_pay,    "one thread is faster than several")                                           \
+    R(threads_left,          "more threads would be faster")                                                \
+    R(numa,                  "threads on more than one memory node")                                        \
+    R(governor,              "the processors are not asked to run at full speed")                           \
+    R(busy_machine,          "others use the processors")                                                   \
+    R(idle_lanes,            "channel counts that do not fill the vector")                                  \
+    R(layout_changes,        "changes of layout that did not cancel")                                       \
+    R(slow_path,             "ops that have no kernel and are called from the reference")                   \
+    R(unfused,               "elementwise work that is not part of another kernel")                         \
+    R(small_steps,           "steps so small that starting them costs as much")                             \
+    R(memory_bound,          "products that wait for their weights")                                        \
+    R(not_folded,            "nodes of constants that were not computed beforehand")                        \
+    R(dequantised,           "quantised values that are computed as f32")                                   \
+    R(half_weights,          "half-precision weights that are computed as f32")                             \
+    R(denormals,             "denormal numbers")                                                            \
+    R(open_dims,             "dimensions that are only known at run time")                                  \
+    R(late_steps,            "steps whose shapes depend on data")                                           \
+    R(memory_plan,           "an arena larger than what lives at once")
+
+/* The hints, those with the largest gain first, then in the order of the rules; free() them. */
+doctor_hint *doctor_examine(const doctor_evidence *e, size_t *out_n);
+/* Looks at a model on this machine; a few seconds. Freed with doctor_evidence_free in any case. */
+tn_error *doctor_collect(tn_context *context, const char *path, const cli_target *target, const cli_inputs *inputs, double seconds,
+                         doctor_evidence *out);
+void doctor_evidence_free(doctor_evidence *e);
+#endif
