@@ -34,6 +34,8 @@ bool tn__os_thread_start(tn__os_thread *t, void (*body)(void *self), void *self)
 void tn__os_thread_join(tn__os_thread *t);
 void tn__os_thread_detach(tn__os_thread *t); /* instead of joining it */
 bool tn__os_thread_is_current(const tn__os_thread *t);
+/* Keeps the calling thread on one processor: the index-th that the process may run on, counted round. False: the system refused. */
+bool tn__os_thread_pin(int32_t index);
 
 /* Processors this process may run on, at least 1. */
 int32_t tn__os_processor_count(void);

@@ -15,8 +15,12 @@ typedef struct tn__target {
     int32_t registers; /* vector registers */
     bool half;         /* converts between f16 and f32 */
     bool dot4;         /* x86 VNNI at this vector width */
+    const char *needs; /* features that the processor which runs the code must have: "+avx2 +fma"; static */
 } tn__target;
+/* `cpu`: NULL or "host", or a name of cpus.def; all else is INVALID_ARGUMENT. */
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
+/* UNSUPPORTED where this processor lacks what the target needs: its code would end the process. */
+tn_error *tn__target_check_host(tn_context *c, const tn__target *target);
 
 /* The disk cache of compiled code. */
 typedef struct tn__code_cache {

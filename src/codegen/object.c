@@ -26,19 +26,12 @@ static void copy_message(char *to, size_t bytes, char *message) {
     LLVMDisposeMessage(message);
 }
 
-tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
-    memset(out, 0, sizeof *out);
-    bool host = !cpu || !strcmp(cpu, "host");
-    if (host) {
-        copy_message(out->cpu, sizeof out->cpu, LLVMGetHostCPUName());
-        copy_message(out->features, sizeof out->features, LLVMGetHostCPUFeatures());
-    } else {
-        snprintf(out->cpu, sizeof out->cpu, "%s", cpu);
-    }
+static void describe_host(tn__target *out) {
+    copy_message(out->cpu, sizeof out->cpu, LLVMGetHostCPUName());
+    copy_message(out->features, sizeof out->features, LLVMGetHostCPUFeatures());
     const char *f = out->features;
     bool avx512 = strstr(f, "+avx512f") && strstr(f, "+avx512vl") && strstr(f, "+avx512bw") && strstr(f, "+avx512dq");
     bool avx2 = strstr(f, "+avx2") && strstr(f, "+fma");
-    if (!host) avx512 = !strcmp(cpu, "x86-64-v4"), avx2 = !strcmp(cpu, "x86-64-v3");
     out->lanes = avx512 ? 16 : avx2 ? 8 : 4;
     out->registers = avx512 ? 32 : 16;
     out->dot4 = strstr(f, "+avx512vnni") || (!avx512 && strstr(f, "+avxvnni"));
@@ -47,7 +40,50 @@ tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
     out->registers = 32;
     out->half = true;
 #endif
-    (void)c;
+}
+
+static const struct named_cpu {
+    const char *name;
+    int32_t lanes, registers;
+    bool half, dot4;
+    const char *needs;
+} named_cpus[] = {
+#define TN_CPU(name, lanes, registers, half, dot4, needs) {name, lanes, registers, half, dot4, needs},
+#include "codegen/cpus.def"
+};
+static const char named_cpus_text[] = "host"
+#define TN_CPU(name, lanes, registers, half, dot4, needs) ", " name
+#include "codegen/cpus.def"
+    ;
+
+/* LLVM ends the process where it does not know a name, so only names of the table come so far. */
+tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out) {
+    *out = (tn__target){.needs = ""};
+    if (!cpu || !strcmp(cpu, "host")) return describe_host(out), NULL;
+    for (size_t i = 0; i < sizeof named_cpus / sizeof *named_cpus; i++) {
+        const struct named_cpu *n = &named_cpus[i];
+        if (strcmp(n->name, cpu)) continue;
+        snprintf(out->cpu, sizeof out->cpu, "%s", n->name);
+        out->lanes = n->lanes, out->registers = n->registers;
+        out->half = n->half, out->dot4 = n->dot4;
+        out->needs = n->needs;
+        return NULL;
+    }
+    return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "option 'cpu': no processor '%.60s' is known; there are %s", cpu, named_cpus_text);
+}
+
+tn_error *tn__target_check_host(tn_context *c, const tn__target *target) {
+    if (!*target->needs) return NULL;
+    tn__target host;
+    describe_host(&host);
+    for (const char *at = target->needs; *at;) {
+        size_t n = strcspn(at, " ");
+        bool found = false;
+        for (const char *f = host.features; !found && (f = strchr(f, '+')); f++) found = !strncmp(f, at, n) && (f[n] == ',' || !f[n]);
+        if (!found)
+            return TN__FAIL(&c->allocator, UNSUPPORTED, "option 'cpu': code for %s cannot run here: this processor has no %.*s", target->cpu, (int)n - 1, at + 1);
+        at += n + (at[n] == ' ');
+    }
     return NULL;
 }
 

@@ -14,6 +14,10 @@ typedef struct tn__device_config {
     const char *cache_dir;      /* directory of the compiled-code cache, or NULL for none */
     uint64_t cache_max_bytes;   /* of all that is in it; 0 = no bound */
     const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
+    uint32_t spin_us;           /* as in tn__pool_config */
+    bool pinned;
+    bool flush_denormals;       /* kernels take denormal numbers for 0 */
+    uint64_t memory_limit;      /* bytes of arena, scratch and constants of one specialisation; 0 = no bound */
     bool profile;               /* measure every step of every run */
     tn_hook hook;               /* all NULL: none */
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */

@@ -22,8 +22,6 @@
 
 _Static_assert(TN__MAX_THREADS < INSIDE_MASK, "the count of workers fits its field");
 
-#define SPIN_NS 20000
-
 typedef struct worker {
     tn__pool *pool;
     int32_t index;
@@ -34,6 +32,8 @@ struct tn__pool {
     tn_allocator allocator;
     tn_thread_pool caller; /* threads 0: the threads are our own */
     int32_t threads;
+    uint64_t spin_ns;
+    bool pinned;
     int32_t n_started; /* workers[1 .. n_started] have a thread */
     worker *workers;   /* owned, `threads` of them; [0] is unused: it is the caller */
 
@@ -90,6 +90,7 @@ static void worker_main(void *self) {
     uint64_t epoch = 0;
     uint64_t idle_since = 0;
     uint32_t spins = 0;
+    if (p->pinned) tn__os_thread_pin(w->index);
     while (!atomic_load(&p->stop)) {
         uint64_t state = atomic_load(&p->state);
         if (has_work(state, epoch)) {
@@ -104,7 +105,7 @@ static void worker_main(void *self) {
         if (++spins % 64) continue; /* the clock costs more than a pause */
         uint64_t now = tn__os_clock_ns();
         if (!idle_since) idle_since = now;
-        if (now - idle_since < SPIN_NS) continue;
+        if (now - idle_since < p->spin_ns) continue;
         sleep_until_work(p, epoch);
         idle_since = 0, spins = 0;
     }
@@ -117,7 +118,7 @@ static void wait_for_workers(tn__pool *p) {
         if (spins % 64) continue;
         uint64_t now = tn__os_clock_ns();
         if (!since) since = now;
-        if (now - since < SPIN_NS) continue;
+        if (now - since < p->spin_ns) continue;
         tn__os_mutex_lock(&p->mutex);
         atomic_store(&p->caller_asleep, true);
         while (atomic_load(&p->state) & INSIDE_MASK) tn__os_condition_wait(&p->done, &p->mutex);
@@ -208,10 +209,13 @@ static tn_error *make(const tn_allocator *a, int32_t threads, tn__pool **out_poo
     return NULL;
 }
 
-tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out_pool) {
+tn_error *tn__pool_create_with(const tn_allocator *a, const tn__pool_config *config, tn__pool **out_pool) {
     *out_pool = NULL;
     tn__pool *p;
+    int32_t threads = config->threads;
     TN__TRY(make(a, threads, &p));
+    p->spin_ns = (uint64_t)config->spin_us * 1000;
+    p->pinned = config->pinned;
     for (int32_t i = 1; i < threads; i++) {
         p->workers[i] = (worker){.pool = p, .index = i};
         if (!tn__os_thread_start(&p->workers[i].thread, worker_main, &p->workers[i])) {
@@ -222,6 +226,10 @@ tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out
     }
     *out_pool = p;
     return NULL;
+}
+
+tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out_pool) {
+    return tn__pool_create_with(a, &(tn__pool_config){.threads = threads, .spin_us = TN__POOL_SPIN_US}, out_pool);
 }
 
 tn_error *tn__pool_create_of_caller(const tn_allocator *a, const tn_thread_pool *caller, int32_t threads, tn__pool **out_pool) {

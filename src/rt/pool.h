@@ -6,15 +6,25 @@
 /* A fixed set of threads. Thread-safe. */
 typedef struct tn__pool tn__pool;
 
-/* A pool of `threads` >= 1 threads, the caller of tn__pool_run counted; 1 makes no thread. `a` is copied. */
+/* What a pool is made of. */
+typedef struct tn__pool_config {
+    int32_t threads;  /* >= 1, the caller of tn__pool_run counted; 1 makes no thread */
+    uint32_t spin_us; /* that an idle thread looks for work before it sleeps */
+    bool pinned;      /* thread k stays on the k-th processor that this process may run on; the caller stays free */
+} tn__pool_config;
+enum { TN__POOL_SPIN_US = 20 }; /* the default */
+
+/* `a` is copied. */
+TN_MUST_USE tn_error *tn__pool_create_with(const tn_allocator *a, const tn__pool_config *config, tn__pool **out_pool);
+/* The same with the defaults. */
 TN_MUST_USE tn_error *tn__pool_create(const tn_allocator *a, int32_t threads, tn__pool **out_pool);
 /* The same face on the caller's threads, of which `threads` are used; makes none. */
 TN_MUST_USE tn_error *tn__pool_create_of_caller(const tn_allocator *a, const tn_thread_pool *caller, int32_t threads, tn__pool **out_pool);
 /* Ends the threads. No call of tn__pool_run may be under way. NULL is allowed. */
 void tn__pool_destroy(tn__pool *pool);
-/* The pool of `threads` threads that the users in a context share; made for the first of them, destroyed with the last. Thread-safe; the
- * user retains the context. */
-TN_MUST_USE tn_error *tn__pool_acquire(tn_context *c, int32_t threads, tn__pool **out_pool);
+/* The pool of that kind that the users in a context share; made for the first of them, destroyed with the last. Thread-safe; the user
+ * retains the context. On the caller's threads `config` decides their number only. */
+TN_MUST_USE tn_error *tn__pool_acquire(tn_context *c, const tn__pool_config *config, tn__pool **out_pool);
 void tn__pool_release(tn_context *c, tn__pool *pool); /* NULL is allowed */
 /* Threads of the pool with the caller; 1 for NULL. */
 int32_t tn__pool_get_threads(const tn__pool *pool);

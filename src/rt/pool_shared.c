@@ -1,9 +1,10 @@
-/* The pools of a context: one for each number of threads, shared by all executables that want so many. */
+/* The pools of a context: one of each kind, shared by all executables that want such. */
 #include "rt/pool.h"
 
 typedef struct shared_pool {
     struct shared_pool *next;
     uint32_t references;
+    tn__pool_config config;
     tn__pool *pool;
 } shared_pool;
 
@@ -25,28 +26,33 @@ static void pools_deinit(tn_context *c, void *object) {
 
 static const tn__shared_kind pools_kind = {sizeof(pools), pools_init, pools_deinit};
 
-static tn_error *make(tn_context *c, pools *s, int32_t threads, shared_pool **out) {
+static tn_error *make(tn_context *c, pools *s, const tn__pool_config *config, shared_pool **out) {
     shared_pool *x = tn__alloc_zero(&c->allocator, sizeof *x);
     if (!x) return tn__error_oom();
-    tn_error *e = c->thread_pool.threads ? tn__pool_create_of_caller(&c->allocator, &c->thread_pool, threads, &x->pool)
-                                         : tn__pool_create(&c->allocator, threads, &x->pool);
+    tn_error *e = c->thread_pool.threads ? tn__pool_create_of_caller(&c->allocator, &c->thread_pool, config->threads, &x->pool)
+                                         : tn__pool_create_with(&c->allocator, config, &x->pool);
     if (e) {
         tn__free(&c->allocator, x, sizeof *x);
         return e;
     }
+    x->config = *config;
     x->next = s->first;
     s->first = *out = x;
     return NULL;
 }
 
-tn_error *tn__pool_acquire(tn_context *c, int32_t threads, tn__pool **out_pool) {
+static bool same_kind(const tn__pool_config *a, const tn__pool_config *b) {
+    return a->threads == b->threads && a->spin_us == b->spin_us && a->pinned == b->pinned;
+}
+
+tn_error *tn__pool_acquire(tn_context *c, const tn__pool_config *config, tn__pool **out_pool) {
     *out_pool = NULL;
     pools *s = tn__context_get_shared(c, &pools_kind);
     if (!s) return tn__error_oom();
     tn__os_mutex_lock(&s->mutex);
     shared_pool *x = s->first;
-    while (x && tn__pool_get_threads(x->pool) != threads) x = x->next;
-    tn_error *e = x ? NULL : make(c, s, threads, &x);
+    while (x && !same_kind(&x->config, config)) x = x->next;
+    tn_error *e = x ? NULL : make(c, s, config, &x);
     if (!e) {
         x->references++;
         *out_pool = x->pool;

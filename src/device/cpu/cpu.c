@@ -1,5 +1,6 @@
 /* The cpu device: lowers a graph to a program, compiles its kernels with LLVM, runs the steps on the thread pool. */
 #include "codegen/codegen.h"
+#include "base/float_mode.h"
 #include "base/os_thread.h"
 #include "device/cpu/loop.h"
 #include "device/cpu/profile.h"
@@ -26,6 +27,7 @@ typedef struct cpu_artefact {
     tn__kprogram *program;
     tn__code *code;
     tn__pool *pool; /* of the context; NULL: one thread */
+    bool flush_denormals;
     tn__step_time *times;              /* by step; NULL: no profile */
     tn_profile_row *rows;              /* by step, for the hook; NULL: there is none */
     tn_hook hook;
@@ -81,6 +83,7 @@ typedef struct launch {
     void *const *addresses; /* by slot */
     char *scratch;          /* of worker 0; the next worker's is scratch_bytes further on */
     size_t scratch_bytes;
+    bool flush_denormals;
     const tn_hook *hook;       /* of hooked_body */
     const tn_profile_row *row;
 } launch;
@@ -96,8 +99,7 @@ static void place_scratch(const launch *l, const tn__stage *g, int64_t o, char *
     }
 }
 
-static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
-    const launch *l = self;
+static void run_slice(const launch *l, int64_t begin, int64_t end, int32_t worker) {
     const tn__step *s = l->step;
     void *buffers[TN__K_BUFFERS];
     if (s->n_stages == 1) { /* one call for the whole slice */
@@ -113,6 +115,13 @@ static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) 
             place_scratch(l, g, o, l->scratch + (size_t)worker * l->scratch_bytes, buffers);
             tn__code_get(l->code, g->kernel)(buffers, o * g->inner, (o + 1) * g->inner);
         }
+}
+
+static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
+    const launch *l = self;
+    uint64_t mode = l->flush_denormals ? tn__float_mode_flush() : 0;
+    run_slice(l, begin, end, worker);
+    if (l->flush_denormals) tn__float_mode_restore(mode);
 }
 
 static void hooked_body(void *self, int64_t begin, int64_t end, int32_t worker) {
@@ -168,7 +177,7 @@ static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w
     void **addresses = w->addresses;
     switch (s->kind) {
     case TN__STEP_KERNEL: {
-        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes, &c->hook, NULL};
+        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes, c->flush_denormals, &c->hook, NULL};
         void (*body)(void *, int64_t, int64_t, int32_t) = launch_body;
         if (c->hook.part) l.row = &c->rows[s - p->steps.data], body = hooked_body;
         if (s->outer > s->grain) return tn__pool_run(c->pool, body, &l, s->outer, s->grain);
@@ -177,7 +186,7 @@ static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w
     }
     case TN__STEP_CALL: return run_call(c, s, addresses);
     case TN__STEP_CHECK: return run_check(c, s, addresses);
-    case TN__STEP_LOOP: return tn__loop_run(p, s->loop, c->code, c->pool, addresses);
+    case TN__STEP_LOOP: return tn__loop_run(p, s->loop, c->code, c->pool, c->flush_denormals, addresses);
     default: { /* COPY; an arena slot is rounded up, the other need not be */
         size_t from = p->slots.data[s->slots[0]].bytes, to = p->slots.data[s->slots[1]].bytes;
         if (from && to) memcpy(addresses[s->slots[1]], addresses[s->slots[0]], from < to ? from : to);
@@ -265,6 +274,13 @@ static tn_error *watch(cpu_artefact *c, const tn__device_config *config) {
     return NULL;
 }
 
+static tn_error *check_memory(const cpu_artefact *c, const tn__device_config *config) {
+    size_t arena = memory_bytes(c), constants = c->program->constant_bytes;
+    if (!config->memory_limit || (arena <= config->memory_limit && constants <= config->memory_limit - arena)) return NULL;
+    return TN__FAIL(&c->context->allocator, LIMIT_EXCEEDED, "the model needs %zu bytes of arena and scratch and %zu of constants; memory_limit is %" PRIu64,
+                    arena, constants, config->memory_limit);
+}
+
 static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g) {
     tn_graph *own;
     tn__target target;
@@ -274,8 +290,9 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
             tn_error *e = TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
             return n ? tn__node_error(g, n, e) : e;
         }
-    if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, config->threads, &c->pool));
+    if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &(tn__pool_config){config->threads, config->spin_us, config->pinned}, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
+    TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &config->hook, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
@@ -288,6 +305,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     tn_error *e = tn__kprogram_create(c->context, own, &lower, &c->program);
     tn__phase_end(&config->hook, "lowering");
     if (e || config->dry) return e;
+    TN__TRY(check_memory(c, config));
     TN__TRY(watch(c, config));
     tn__code_cache cache = {config->cache_dir, config->cache_max_bytes};
     tn__phase_begin(&config->hook, "code generation");
@@ -308,6 +326,7 @@ static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g,
     if (!c) return tn__error_oom();
     c->base.device = &tn__device_cpu;
     c->context = config->context;
+    c->flush_denormals = config->flush_denormals;
     tn_context_retain(config->context);
     tn_error *e = compile(c, config, g);
     if (e) cpu_destroy(&c->base);

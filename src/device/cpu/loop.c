@@ -1,22 +1,28 @@
 #include "device/cpu/loop.h"
 
+#include "base/float_mode.h"
+
 typedef struct state {
     const tn__kprogram *program;
     const tn__loop *loop;
     const tn__code *code;
     tn__pool *pool; /* NULL: launches are not cut */
+    bool flush_denormals;
     void *const *addresses;
 } state;
 
 typedef struct launch {
     tn__kernel_fn function;
     void *const *buffers;
+    bool flush_denormals;
 } launch;
 
 static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) {
     (void)worker;
     const launch *l = self;
+    uint64_t mode = l->flush_denormals ? tn__float_mode_flush() : 0;
     l->function(l->buffers, begin, end);
+    if (l->flush_denormals) tn__float_mode_restore(mode);
 }
 
 static tn_error *run_launch(const state *s, const tn__loop_launch *at, int64_t trip) {
@@ -26,9 +32,9 @@ static tn_error *run_launch(const state *s, const tn__loop_launch *at, int64_t t
         buffers[b] = (char *)s->addresses[x->slot] + x->offset + trip * x->advance;
     }
     int64_t grid = s->program->kernels.data[at->kernel]->grid;
-    launch l = {tn__code_get(s->code, at->kernel), buffers};
+    launch l = {tn__code_get(s->code, at->kernel), buffers, s->flush_denormals};
     if (s->pool && grid > at->grain) return tn__pool_run(s->pool, launch_body, &l, grid, at->grain);
-    l.function(buffers, 0, grid);
+    launch_body(&l, 0, grid, 0);
     return NULL;
 }
 
@@ -44,8 +50,9 @@ static void run_strands(void *self, int64_t begin, int64_t end, int32_t worker) 
     for (int64_t strand = begin; strand < end; strand++) tn_error_destroy(run_strand(self, strand)); /* without a pool: none */
 }
 
-tn_error *tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, void *const *addresses) {
-    state s = {p, loop, code, loop->together ? NULL : pool, addresses};
+tn_error *tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, bool flush_denormals,
+                       void *const *addresses) {
+    state s = {p, loop, code, loop->together ? NULL : pool, flush_denormals, addresses};
     if (loop->together) return tn__pool_run(pool, run_strands, &s, loop->n_strands, 1);
     for (int64_t strand = 0; strand < loop->n_strands; strand++) TN__TRY(run_strand(&s, strand));
     return NULL;

@@ -6,5 +6,6 @@
 #include "rt/pool.h"
 
 /* `addresses` by slot. Allocates nothing; the result does not depend on the pool. */
-TN_MUST_USE tn_error *tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, void *const *addresses);
+TN_MUST_USE tn_error *tn__loop_run(const tn__kprogram *p, const tn__loop *loop, const tn__code *code, tn__pool *pool, bool flush_denormals,
+                                    void *const *addresses);
 #endif

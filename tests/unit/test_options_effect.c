@@ -1,0 +1,291 @@
+/* Every option is read by code and changes something that can be seen. A row of options.def without a check here does not compile. */
+#include <dirent.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "session/options.h"
+#include "tenon/tenon.h"
+
+static tn_context *c;
+static char folder[64]; /* for the code cache */
+
+typedef struct setting {
+    const char *key, *value;
+} setting;
+
+static void ok(tn_error *e) {
+    if (e) fail_msg("%s", tn_error_get_message(e));
+}
+
+static void expect_error(tn_error *e, tn_error_code code) {
+    assert_int_equal(tn_error_get_code(e), code);
+    tn_error_destroy(e);
+}
+
+/* relu(x * w) + x, of shape [N, 256]; large enough to be shared between threads. */
+enum { ROWS = 256, COLUMNS = 256 };
+
+static tn_graph *new_graph(bool open) {
+    tn_graph *g;
+    ok(tn_graph_create(c, "g", &g));
+    int64_t dims[] = {open ? tn_graph_symbol(g, "N") : ROWS, COLUMNS}, square[] = {COLUMNS, COLUMNS};
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, dims), w = tn_graph_input(g, "w", TN_DTYPE_f32, 2, square);
+    tn_value y = tn_graph_op(g, "matmul", (tn_value[]){x, w}, 2, NULL, 0, 1);
+    y = tn_graph_op(g, "relu", &y, 1, NULL, 0, 1);
+    tn_graph_output(g, "y", tn_graph_op(g, "add", (tn_value[]){y, x}, 2, NULL, 0, 1));
+    ok(tn_graph_check(g));
+    return g;
+}
+
+static tn_error *compile(tn_graph *g, const setting *settings, size_t n, tn_executable **out) {
+    tn_options *o;
+    ok(tn_options_create(c, &o));
+    ok(tn_options_set(o, "cache_dir", folder));
+    ok(tn_options_set(o, "threads", "1"));
+    for (size_t i = 0; i < n; i++) ok(tn_options_set(o, settings[i].key, settings[i].value));
+    tn_error *e = tn_compile(g, o, out);
+    tn_options_release(o);
+    return e;
+}
+
+#define COMPILE(g, ...) compile_or_fail(g, (const setting[]){__VA_ARGS__}, sizeof((const setting[]){__VA_ARGS__}) / sizeof(setting))
+static tn_executable *compile_or_fail(tn_graph *g, const setting *settings, size_t n) {
+    tn_executable *x;
+    ok(compile(g, settings, n, &x));
+    return x;
+}
+
+static tn_executable_stats stats_of(tn_executable *x) {
+    tn_executable_stats s = {.struct_size = sizeof s};
+    ok(tn_executable_get_stats(x, &s));
+    return s;
+}
+
+/* One run with x and w filled with `value`; the first element of the result. */
+static float run(tn_executable *x, int64_t rows, float value) {
+    tn_tensor *in[2], *out = NULL;
+    ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){rows, COLUMNS}, &in[0]));
+    ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){COLUMNS, COLUMNS}, &in[1]));
+    for (int i = 0; i < 2; i++)
+        for (int64_t k = 0; k < tn_tensor_get_elements(in[i]); k++) ((float *)tn_tensor_get_data(in[i]))[k] = value;
+    ok(tn_executable_run(x, in, 2, &out, 1));
+    float first = *(float *)tn_tensor_get_data(out);
+    tn_tensor_release(in[0]), tn_tensor_release(in[1]), tn_tensor_release(out);
+    return first;
+}
+
+static int count_files(const char *path) {
+    int n = 0;
+    DIR *d = opendir(path);
+    for (struct dirent *f; d && (f = readdir(d));) n += f->d_name[0] != '.';
+    if (d) closedir(d);
+    return n;
+}
+
+/* Another thread of this process than the caller; 0: none. */
+static int other_thread(void) {
+    int found = 0;
+    DIR *d = opendir("/proc/self/task");
+    assert_non_null(d);
+    for (struct dirent *f; (f = readdir(d));) {
+        int id = atoi(f->d_name);
+        if (id && id != getpid()) found = id;
+    }
+    closedir(d);
+    return found;
+}
+
+static char state_of(int thread) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = 0;
+    const char *end = strrchr(text, ')');
+    return end ? end[2] : '?';
+}
+
+/* ---- one check a row ----------------------------------------------------------------------------------------- */
+
+static void check_device(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *cpu = COMPILE(g, {"device", "cpu"}), *ref = COMPILE(g, {"device", "ref"});
+    assert_true(stats_of(cpu).n_kernels > 0);
+    assert_int_equal(stats_of(ref).n_kernels, 0);
+    tn_executable_release(cpu), tn_executable_release(ref), tn_graph_release(g);
+}
+
+static void check_threads(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *one = COMPILE(g, {"threads", "1"});
+    assert_int_equal(other_thread(), 0);
+    tn_executable *two = COMPILE(g, {"threads", "2"});
+    assert_int_not_equal(other_thread(), 0);
+    tn_executable_release(one), tn_executable_release(two), tn_graph_release(g);
+}
+
+/* An idle thread sleeps at once, or is still looking for work. */
+static void check_spin_us(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *x = COMPILE(g, {"threads", "2"}, {"spin_us", "0"});
+    run(x, ROWS, 1);
+    for (int i = 0; i < 20000 && state_of(other_thread()) != 'S'; i++) usleep(1000);
+    assert_int_equal(state_of(other_thread()), 'S');
+    tn_executable_release(x);
+    x = COMPILE(g, {"threads", "2"}, {"spin_us", "1000000"});
+    run(x, ROWS, 1);
+    assert_int_equal(state_of(other_thread()), 'R');
+    tn_executable_release(x), tn_graph_release(g);
+}
+
+static void check_affinity(void) {
+    tn_graph *g = new_graph(false);
+    cpu_set_t all, set;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    tn_executable *x = COMPILE(g, {"threads", "2"}, {"affinity", "compact"});
+    for (int i = 0; i < 20000; i++) { /* the thread does it when it begins */
+        assert_int_equal(sched_getaffinity(other_thread(), sizeof set, &set), 0);
+        if (CPU_COUNT(&set) == 1) break;
+        usleep(1000);
+    }
+    assert_int_equal(CPU_COUNT(&set), 1);
+    tn_executable_release(x);
+    x = COMPILE(g, {"threads", "2"}, {"affinity", "none"});
+    assert_int_equal(sched_getaffinity(other_thread(), sizeof set, &set), 0);
+    assert_true(CPU_EQUAL(&all, &set));
+    tn_executable_release(x), tn_graph_release(g);
+}
+
+/* 256 * (2^-65)^2 + 2^-65 is normal; the products are not. relu(x * w) alone would be 0. */
+static void check_denormals(void) {
+    tn_graph *g;
+    ok(tn_graph_create(c, "g", &g));
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){ROWS, COLUMNS});
+    tn_value w = tn_graph_input(g, "w", TN_DTYPE_f32, 2, (int64_t[]){COLUMNS, COLUMNS});
+    tn_graph_output(g, "y", tn_graph_op(g, "matmul", (tn_value[]){x, w}, 2, NULL, 0, 1));
+    tn_executable *keep = COMPILE(g, {"denormals", "keep"}), *flush = COMPILE(g, {"denormals", "flush"});
+    tn_executable *two = COMPILE(g, {"denormals", "flush"}, {"threads", "2"});
+    float tiny = 0x1p-70f;
+    assert_true(run(keep, ROWS, tiny) == 0x1p-132f);
+    assert_true(run(flush, ROWS, tiny) == 0);
+    assert_true(run(two, ROWS, tiny) == 0);
+    assert_true(run(keep, ROWS, tiny) == 0x1p-132f); /* the thread's mode is as it was */
+    volatile float here = 0x1p-126f;
+    assert_true(here * 0.5f != 0);
+    tn_executable_release(keep), tn_executable_release(flush), tn_executable_release(two), tn_graph_release(g);
+}
+
+static void check_memory_limit(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *x;
+    expect_error(compile(g, &(setting){"memory_limit", "16"}, 1, &x), TN_ERROR_LIMIT_EXCEEDED);
+    x = COMPILE(g, {"memory_limit", "1000000000"});
+    tn_executable_release(x), tn_graph_release(g);
+}
+
+static void check_passes_off(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *all = COMPILE(g, {"passes_off", ""}), *without = COMPILE(g, {"passes_off", "fuse"});
+    assert_true(stats_of(without).n_kernels > stats_of(all).n_kernels);
+    tn_executable *x;
+    expect_error(compile(g, &(setting){"passes_off", "nothing"}, 1, &x), TN_ERROR_NOT_FOUND);
+    tn_executable_release(all), tn_executable_release(without), tn_graph_release(g);
+}
+
+static void check_cache(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *first = COMPILE(g, {"cache", "on"}), *on = COMPILE(g, {"cache", "on"}), *off = COMPILE(g, {"cache", "off"});
+    assert_true(stats_of(on).from_cache > 0);
+    assert_int_equal(stats_of(off).from_cache, 0);
+    tn_executable_release(first), tn_executable_release(on), tn_executable_release(off), tn_graph_release(g);
+}
+
+static void check_cache_dir(void) {
+    char other[80];
+    snprintf(other, sizeof other, "%s/other", folder);
+    tn_graph *g = new_graph(false);
+    tn_executable *x = COMPILE(g, {"cache_dir", other});
+    assert_true(count_files(other) > 0);
+    tn_executable_release(x), tn_graph_release(g);
+}
+
+static void check_cache_max_bytes(void) {
+    char small[80];
+    snprintf(small, sizeof small, "%s/small", folder);
+    tn_graph *g = new_graph(false);
+    tn_executable *x = COMPILE(g, {"cache_dir", small}, {"cache_max_bytes", "1"});
+    tn_executable *again = COMPILE(g, {"cache_dir", small}, {"cache_max_bytes", "1"});
+    assert_int_equal(stats_of(again).from_cache, 0);
+    tn_executable_release(x), tn_executable_release(again), tn_graph_release(g);
+}
+
+static void check_cpu(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *x;
+    expect_error(compile(g, &(setting){"cpu", "no-such-processor"}, 1, &x), TN_ERROR_INVALID_ARGUMENT);
+    x = COMPILE(g, {"cpu", "x86-64-v3"});
+    assert_true(run(x, ROWS, 1) == COLUMNS + 1);
+    static const char *const names[] = {
+#define TN_CPU(name, lanes, registers, half, dot4, needs) name,
+#include "codegen/cpus.def"
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) { /* each runs here, or says what this processor lacks */
+        tn_executable *other = NULL;
+        tn_error *e = compile(g, &(setting){"cpu", names[i]}, 1, &other);
+        if (e) assert_non_null(strstr(tn_error_get_message(e), "cannot run here"));
+        else assert_true(run(other, ROWS, 1) == COLUMNS + 1);
+        tn_error_destroy(e);
+        tn_executable_release(other);
+    }
+    tn_executable_release(x), tn_graph_release(g);
+}
+
+static void check_max_specialisations(void) {
+    tn_graph *g = new_graph(true);
+    tn_executable *one = COMPILE(g, {"max_specialisations", "1"}), *two = COMPILE(g, {"max_specialisations", "2"});
+    for (int64_t rows = 1; rows <= 3; rows++) run(one, rows, 1), run(two, rows, 1);
+    assert_int_equal(stats_of(one).n_specialisations, 1);
+    assert_int_equal(stats_of(two).n_specialisations, 2);
+    tn_executable_release(one), tn_executable_release(two), tn_graph_release(g);
+}
+
+static void check_profile(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *on = COMPILE(g, {"profile", "on"}), *off = COMPILE(g, {"profile", "off"});
+    tn_profile *p = NULL;
+    run(on, ROWS, 1);
+    ok(tn_executable_get_profile(on, &p));
+    assert_true(tn_profile_get_count(p) > 0);
+    tn_profile_release(p);
+    expect_error(tn_executable_get_profile(off, &p), TN_ERROR_INVALID_ARGUMENT);
+    tn_executable_release(on), tn_executable_release(off), tn_graph_release(g);
+}
+
+/* ---- all rows ------------------------------------------------------------------------------------------------ */
+
+#define TN_OPTION(name, type, default_, low, high, choices, help) \
+    static void test_##name(void **state) { check_##name(); }
+#include "session/options.def"
+
+int main(void) {
+    strcpy(folder, "/tmp/tenon-effect-XXXXXX");
+    if (!mkdtemp(folder) || tn_context_create(NULL, &c)) return 2;
+    const struct CMUnitTest tests[] = {
+#define TN_OPTION(name, type, default_, low, high, choices, help) cmocka_unit_test(test_##name),
+#include "session/options.def"
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tn_context_release(c);
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) || failed;
+}
