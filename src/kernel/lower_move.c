@@ -177,14 +177,14 @@ bool tn__lower_move_map(const tn_graph *g, const tn__node *n, tn__kmap *out) {
 static tn_error *move_blocks(tn__lower *l, uint32_t at, const tn__node *n) {
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *out = &l->g->values.data[n->first_out].type;
     const tn__attrs_depth_to_space *a = n->attrs;
-    bool to_space = n->op == TN_OP_depth_to_space, crd = to_space && a->mode && !strcmp(a->mode, "CRD");
+    bool to_space = n->op == TN_OP_depth_to_space, crd = a->mode && !strcmp(a->mode, "CRD");
     const tn__type *depth = to_space ? x : out, *space = to_space ? out : x;
     int64_t b = a->blocksize, c = space->dims[1], h = depth->dims[2], w = depth->dims[3], plane = h * w;
     /* per dim n, c, h, block of h, w, block of w: strides in either form; the result is walked in its own order */
     const int64_t extents[6] = {x->dims[0], c, h, b, w, b}, of_space[6] = {c * b * b * plane, b * b * plane, b * b * w, b * w, b, 1},
                   of_depth[6] = {c * b * b * plane, crd ? b * b * plane : plane, w, crd ? b * plane : b * c * plane, 1, crd ? plane : c * plane};
-    static const int32_t by_space[6] = {0, 1, 2, 3, 4, 5}, by_depth[6] = {0, 3, 5, 1, 2, 4};
-    const int32_t *order = to_space ? by_space : by_depth;
+    static const int32_t by_space[6] = {0, 1, 2, 3, 4, 5}, by_dcr[6] = {0, 3, 5, 1, 2, 4}, by_crd[6] = {0, 1, 3, 5, 2, 4};
+    const int32_t *order = to_space ? by_space : crd ? by_crd : by_dcr;
     int64_t dims[6];
     tn__kmap in = {0}, to = {0};
     uint32_t src, dst;

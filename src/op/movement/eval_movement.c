@@ -109,11 +109,13 @@ tn_error *tn__eval_tile(tn__eval *c) {
 }
 
 /* Both as a six-dimensional transposition of [n, block, block, c, h, w] (DCR) or [n, c, block, block, h, w] (CRD). */
-static tn_error *blocks(tn__eval *c, bool to_space, bool crd) {
+static tn_error *blocks(tn__eval *c, bool to_space) {
     const tn_tensor *t = c->in[0];
     tn_tensor *out;
     TN__TRY(tn__eval_made(c, 0, &out));
-    int64_t b = ((const tn__attrs_depth_to_space *)c->attrs)->blocksize;
+    const tn__attrs_depth_to_space *a = c->attrs;
+    bool crd = a->mode && !strcmp(a->mode, "CRD");
+    int64_t b = a->blocksize;
     const tn_tensor *depth = to_space ? t : out, *space = to_space ? out : t;
     int64_t channels = space->dims[1], h = depth->dims[2], w = depth->dims[3];
     int64_t dims[6] = {t->dims[0], channels, h, b, w, b}; /* row-major order of `space` */
@@ -128,12 +130,8 @@ static tn_error *blocks(tn__eval *c, bool to_space, bool crd) {
     return tn__copy_nd(c->a, out, 0, to_space ? of_space : of_depth, t, 0, to_space ? of_depth : of_space, 6, dims);
 }
 
-tn_error *tn__eval_depth_to_space(tn__eval *c) {
-    const char *mode = ((const tn__attrs_depth_to_space *)c->attrs)->mode;
-    return blocks(c, true, mode && !strcmp(mode, "CRD"));
-}
-
-tn_error *tn__eval_space_to_depth(tn__eval *c) { return blocks(c, false, false); }
+tn_error *tn__eval_depth_to_space(tn__eval *c) { return blocks(c, true); }
+tn_error *tn__eval_space_to_depth(tn__eval *c) { return blocks(c, false); }
 
 tn_error *tn__eval_trilu(tn__eval *c) {
     const tn_tensor *t = c->in[0], *k = tn__eval_in(c, 1);

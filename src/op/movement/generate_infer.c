@@ -132,8 +132,11 @@ tn_error *tn__infer_one_hot(tn__infer *c) {
     return NULL;
 }
 
-/* Checks rank 4 and the block size. */
+/* Checks rank 4, the mode and the block size. */
 static tn_error *block_of(const tn__infer *c, int64_t *block) {
+    const char *mode = ((const tn__attrs_depth_to_space *)c->attrs)->mode;
+    if (mode && strcmp(mode, "DCR") && strcmp(mode, "CRD"))
+        return TN__INFER_FAIL(c, INVALID_ARGUMENT, "attribute 'mode' is '%s', wanted DCR or CRD", mode);
     *block = ((const tn__attrs_depth_to_space *)c->attrs)->blocksize;
     if (*block < 1 || *block > 1 << 20) return TN__INFER_FAIL(c, INVALID_ARGUMENT, "attribute 'blocksize' is %" PRId64, *block);
     if (c->types[0].rank >= 0 && c->types[0].rank != 4)
@@ -145,9 +148,6 @@ tn_error *tn__infer_depth_to_space(tn__infer *c) {
     const tn__type *t = &c->types[0];
     int64_t block;
     TN__TRY(block_of(c, &block));
-    const char *mode = ((const tn__attrs_depth_to_space *)c->attrs)->mode;
-    if (mode && strcmp(mode, "DCR") && strcmp(mode, "CRD"))
-        return TN__INFER_FAIL(c, INVALID_ARGUMENT, "attribute 'mode' is '%s', wanted DCR or CRD", mode);
     int64_t *dims = tn__shape_dims(c, 4);
     if (!dims) return tn__error_oom();
     if (t->rank == 4) {
