@@ -81,7 +81,8 @@ tn_error *tn__target_check_host(tn_context *c, const tn__target *target) {
         bool found = false;
         for (const char *f = host.features; !found && (f = strchr(f, '+')); f++) found = !strncmp(f, at, n) && (f[n] == ',' || !f[n]);
         if (!found)
-            return TN__FAIL(&c->allocator, UNSUPPORTED, "option 'cpu': code for %s cannot run here: this processor has no %.*s", target->cpu, (int)n - 1, at + 1);
+            return TN__FAIL(&c->allocator, UNSUPPORTED, "option 'cpu': code for %s cannot run here: this processor has no %.*s", target->cpu,
+                            (int)n - 1, at + 1);
         at += n + (at[n] == ' ');
     }
     return NULL;
