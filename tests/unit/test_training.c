@@ -48,6 +48,7 @@ static float plain_step(network *n, const float *x, const float *t) {
     return loss;
 }
 
+/* [guide: parameter] */
 static tn_variable *parameter(const float *data, int32_t rank, const int64_t *dims) {
     tn_variable *v;
     tn_tensor *t = f32(rank, dims, 0, 0);
@@ -57,6 +58,7 @@ static tn_variable *parameter(const float *data, int32_t rank, const int64_t *di
     return v;
 }
 
+/* [guide: descend] */
 static void descend(tn_graph *g, tn_variable *v, tn_value gradient) {
     tn_graph_assign(g, v, op2(g, "sub", tn_graph_variable(g, v), op2(g, "mul", scalar(g, rate), gradient)));
 }
