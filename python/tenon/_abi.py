@@ -138,6 +138,24 @@ class tn_executable_stats(C.Structure):
     ]
 
 
+class tn_profile_row(C.Structure):
+    _fields_ = [
+        ("struct_size", C.c_size_t),
+        ("kind", C.c_char_p),
+        ("kernel", C.c_char_p),
+        ("node", C.c_char_p),
+        ("sources", C.c_void_p),
+        ("n_sources", C.c_uint32),
+        ("n_sources_hidden", C.c_uint32),
+        ("stages", C.c_uint32),
+        ("runs", C.c_uint64),
+        ("total_ns", C.c_uint64),
+        ("least_ns", C.c_uint64),
+        ("flops", C.c_double),
+        ("bytes", C.c_uint64),
+    ]
+
+
 # name, result, arguments
 FUNCTIONS = [
     ("tn_compile", C.c_void_p, [C.c_void_p, C.c_void_p, C.c_void_p]),
@@ -158,8 +176,10 @@ FUNCTIONS = [
     ("tn_error_destroy", None, [C.c_void_p]),
     ("tn_error_get_code", C.c_int, [C.c_void_p]),
     ("tn_error_get_message", C.c_char_p, [C.c_void_p]),
+    ("tn_executable_get_profile", C.c_void_p, [C.c_void_p, C.c_void_p]),
     ("tn_executable_get_stats", C.c_void_p, [C.c_void_p, C.c_void_p]),
     ("tn_executable_release", None, [C.c_void_p]),
+    ("tn_executable_reset_profile", C.c_void_p, [C.c_void_p]),
     ("tn_executable_run", C.c_void_p, [C.c_void_p, C.c_void_p, C.c_uint32, C.c_void_p, C.c_uint32]),
     ("tn_graph_check", C.c_void_p, [C.c_void_p]),
     ("tn_graph_constant", tn_value, [C.c_void_p, C.c_void_p]),
@@ -192,6 +212,9 @@ FUNCTIONS = [
     ("tn_options_get", C.c_char_p, [C.c_void_p, C.c_char_p]),
     ("tn_options_release", None, [C.c_void_p]),
     ("tn_options_set", C.c_void_p, [C.c_void_p, C.c_char_p, C.c_char_p]),
+    ("tn_profile_get_count", C.c_uint32, [C.c_void_p]),
+    ("tn_profile_get_row", C.c_void_p, [C.c_void_p, C.c_uint32, C.c_void_p]),
+    ("tn_profile_release", None, [C.c_void_p]),
     ("tn_tensor_create", C.c_void_p, [C.c_void_p, C.c_int, C.c_int32, C.c_void_p, C.c_void_p]),
     ("tn_tensor_create_borrowed", C.c_void_p, [C.c_void_p, C.c_int, C.c_int32, C.c_void_p, C.c_void_p, C.c_size_t, C.c_void_p, C.c_void_p, C.c_void_p]),
     ("tn_tensor_from_dlpack", C.c_void_p, [C.c_void_p, C.c_void_p, C.c_void_p]),

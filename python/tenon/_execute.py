@@ -112,6 +112,30 @@ class Executable:
         check(lib.tn_executable_get_stats(self.handle, C.byref(found)))
         return {field[0]: getattr(found, field[0]) for field in found._fields_ if field[0] != "struct_size"}
 
+    def profile(self) -> list[dict[str, Any]]:
+        """What each step took so far, in the order of the steps, after runs with the option profile=True: kind ("kernel", "call", ...),
+        kernel, node, sources, stages, runs, total_ns and least_ns (all threads together), flops and bytes of one run."""
+        handle = C.c_void_p()
+        check(lib.tn_executable_get_profile(self.handle, C.byref(handle)))
+        try:
+            return [self._profile_row(handle, i) for i in range(lib.tn_profile_get_count(handle))]
+        finally:
+            lib.tn_profile_release(handle)
+
+    @staticmethod
+    def _profile_row(profile: C.c_void_p, index: int) -> dict[str, Any]:
+        row = _abi.tn_profile_row(struct_size=C.sizeof(_abi.tn_profile_row))
+        check(lib.tn_profile_get_row(profile, index, C.byref(row)))
+        texts = C.cast(row.sources, C.POINTER(C.c_char_p))
+        found = {name: getattr(row, name) for name in ("stages", "runs", "total_ns", "least_ns", "flops", "bytes")}
+        found.update({name: getattr(row, name).decode(errors="replace") for name in ("kind", "kernel", "node")})
+        found["sources"] = [(texts[k] or b"").decode(errors="replace") for k in range(row.n_sources)]
+        return found
+
+    def reset_profile(self) -> None:
+        """Sets the runs and times of all steps back to 0."""
+        check(lib.tn_executable_reset_profile(self.handle))
+
 
 def compile(graph: Graph, options: Mapping[str, object] | None = None, **more: object) -> Executable:
     """Compiles `graph`, which may be changed or dropped afterwards. Options as a dict or by keyword: compile(g, threads=2)."""

@@ -188,3 +188,17 @@ def test_two_contexts_in_eight_threads():
     for t in threads:
         t.join()
     assert not failures
+
+
+def test_profile():
+    run = scale(shape=(4, 4), profile=True)
+    for _ in range(3):
+        run(np.ones((4, 4), np.float32))
+    rows = run.profile()
+    assert rows and all(r["runs"] == 3 and r["total_ns"] >= 3 * r["least_ns"] for r in rows)
+    assert any(r["kind"] == "kernel" and r["kernel"] and r["bytes"] >= 2 * 64 for r in rows)
+    assert all(isinstance(text, str) for r in rows for text in r["sources"])
+    run.reset_profile()
+    assert all(r["runs"] == 0 for r in run.profile())
+    with pytest.raises(tenon.InvalidArgumentError, match="profile"):
+        scale().profile()
