@@ -268,8 +268,9 @@ static tn_error *dispatch(tn__call *c) {
 
 /* The first line of a text that is not empty, in the arena; NULL: there is none. */
 static tn_error *first_line(tn__import *im, const tn__wire_span *text, const char **out) {
-    const char *at = (const char *)text->data, *end = text->data ? at + text->bytes : at;
     *out = NULL;
+    if (!text->data) return NULL;
+    const char *at = (const char *)text->data, *end = at + text->bytes;
     while (at < end && (!*at || strchr(" \t\r\n", *at))) at++;
     size_t n = 0;
     while (at + n < end && at[n] && at[n] != '\n' && at[n] != '\r' && n <= TN__SOURCE_BYTES) n++;
