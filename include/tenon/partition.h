@@ -34,6 +34,7 @@ typedef struct tn_partition_node {
     uint32_t n_attrs;
     const char *tenon_op;         /* name of Tenon's op; NULL: the op callback's */
     tn_tensor *value;             /* of a constant, else NULL; retained by the partition while it is made */
+    const char *source;           /* where the framework's user wrote it, e.g. "model.py:12"; for reports; NULL: none */
 } tn_partition_node;
 
 /* The framework's graph: nodes, edges, op name, attributes, constness. `false` from a callback makes the partition fail. A
@@ -93,6 +94,8 @@ TN_API void tn_partition_release(tn_partition *partition); /* NULL is allowed */
 TN_API uint32_t tn_partition_get_cluster_count(const tn_partition *partition);
 /* Cluster of a node, TN_NO_CLUSTER where it stays or is out of range. */
 TN_API uint32_t tn_partition_get_cluster(const tn_partition *partition, uint32_t node);
+/* The node's source, in full; borrowed; NULL where it has none or is out of range. */
+TN_API const char *tn_partition_get_source(const tn_partition *partition, uint32_t node);
 /* Why a node stays; borrowed; NULL where it is in a cluster or out of range. */
 TN_API const char *tn_partition_get_reason(const tn_partition *partition, uint32_t node);
 /* Nodes of a cluster in a topological order of the graph; borrowed; NULL out of range. Clusters are numbered by first node. */

@@ -6,7 +6,7 @@
 
 typedef struct tn__fnode {
     tn_edge *edges;
-    const char *op, *placement, *reason;
+    const char *op, *placement, *reason, *source; /* source: NULL for none */
     tn_value_type *outputs;
     tn_tensor *value; /* retained: what a constant holds, or NULL */
     uint64_t predicate;

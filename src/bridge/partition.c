@@ -111,7 +111,7 @@ static tn_error *read_node(tn_partition *p, const tn_partition_source *s, uint32
     keep->gain_ns = info->gain_ns;
     keep->n_outputs = info->n_outputs;
     keep->placement = tn__arena_strdup(&p->arena, placement);
-    if (!keep->placement) return tn__error_oom();
+    if (!keep->placement || (info->source && !(keep->source = tn__arena_strdup(&p->arena, info->source)))) return tn__error_oom();
     if (!info->n_outputs) return NULL;
     keep->outputs = tn__arena_copy(&p->arena, info->outputs, info->n_outputs * sizeof *info->outputs);
     if (!keep->outputs) return tn__error_oom();
@@ -402,6 +402,15 @@ static uint32_t group(stay *s, uint32_t n) {
     return groups;
 }
 
+/* Where the (first) node comes from, on the same line whatever the text holds. */
+static void add_source(tn__text *t, const char *source, bool several) {
+    char text[REASON_TEXT + 1];
+    snprintf(text, sizeof text, "%s", source);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = ' ';
+    tn__text_addf(t, ", %sat %s", several ? "first " : "", text);
+}
+
 static tn_error *report(tn_partition *p, uint32_t *out_stay) {
     stay *s = TN__ARENA_ARRAY(&p->arena, stay, (size_t)p->n + 1);
     uint32_t n = 0, named = 0;
@@ -424,6 +433,7 @@ static tn_error *report(tn_partition *p, uint32_t *out_stay) {
         int length;
         const char *reason = short_reason(x, &length);
         tn__text_addf(&t, "%s%s %u: %.*s", k ? "; " : "", x->op, s[k].count, length, reason);
+        if (x->source) add_source(&t, x->source, s[k].count > 1);
     }
     if (named < n) tn__text_addf(&t, "; others %u", n - named);
     if (n) tn__text_add(&t, ")");
@@ -515,6 +525,7 @@ uint32_t tn_partition_get_cluster(const tn_partition *p, uint32_t i) {
 }
 const char *tn_partition_get_reason(const tn_partition *p, uint32_t i) { return TN__IS(p, PARTITION) && i < p->n ? p->nodes[i].reason : NULL; }
 double tn_partition_get_gain_ns(const tn_partition *p, uint32_t c) { return TN__IS(p, PARTITION) && c < p->n_clusters ? p->clusters[c].gain_ns : 0; }
+const char *tn_partition_get_source(const tn_partition *p, uint32_t i) { return TN__IS(p, PARTITION) && i < p->n ? p->nodes[i].source : NULL; }
 const char *tn_partition_get_report(const tn_partition *p) { return TN__IS(p, PARTITION) ? p->report : NULL; }
 
 const tn_partition_step *tn_partition_get_steps(const tn_partition *p, uint32_t *out_n) {

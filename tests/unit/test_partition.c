@@ -19,7 +19,7 @@ typedef struct fw {
     bool yes[MOST], constant[MOST];
     uint8_t predicate[MOST];
     bool changes, fetched[MOST], wide; /* wide: the last node reads all others */
-    const char *placement[MOST];
+    const char *placement[MOST], *source[MOST];
     int fail;         /* which callback fails, 1 to 5; 0: none */
     uint32_t fail_at; /* at which node */
     int reenter;      /* calls of the partitioner from inside that are left */
@@ -48,6 +48,7 @@ static bool get_attributes(void *s, uint32_t i, tn_partition_node *out) {
     out->n_outputs = 1;
     out->predicate = g.predicate[i];
     out->placement = g.placement[i];
+    out->source = g.source[i];
     out->fetched = g.fetched[i];
     return g.fail != 4 || i != g.fail_at;
 }
@@ -301,6 +302,26 @@ static void test_reentry(void **state) {
     tn_partition_release(p), tn_partition_release(plain);
 }
 
+/* Where the nodes that stay were written is part of the report, on one line; all else can be asked for. */
+static void test_sources(void **state) {
+    clear(6);
+    for (uint32_t i = 1; i < 6; i++) edge(i, i - 1, TN_EDGE_DATA);
+    g.yes[3] = g.yes[5] = false;
+    g.source[1] = "model.py:2", g.source[3] = "model.py:12\n\x7f", g.source[5] = "model.py:14";
+    tn_partition *p = make();
+    assert_string_equal(tn_partition_get_report(p),
+                        "tenon: 4 of 6 nodes in 2 clusters; 2 stay (gather_tree 2: no kernel, first at model.py:12  )");
+    assert_string_equal(tn_partition_get_source(p, 1), "model.py:2");
+    assert_string_equal(tn_partition_get_source(p, 3), "model.py:12\n\x7f");
+    assert_null(tn_partition_get_source(p, 0));
+    assert_null(tn_partition_get_source(p, 6));
+    assert_null(tn_partition_get_source(NULL, 0));
+    tn_partition_release(p);
+    options.require = true;
+    refused(TN_ERROR_UNSUPPORTED, "gather_tree 2: no kernel, first at model.py:12");
+    options.require = false;
+}
+
 static void test_placement_and_fetched(void **state) {
     clear(6); /* 0 -> 1 -> 2 on the first place, 3 -> 4 -> 5 on another, 2 -> 3 */
     for (uint32_t i = 1; i < 6; i++) edge(i, i - 1, TN_EDGE_DATA), g.placement[i] = i < 3 ? NULL : "gpu:1";
@@ -496,7 +517,8 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),       cmocka_unit_test(test_large),  cmocka_unit_test(test_ports_and_report),
-                                       cmocka_unit_test(test_hostile), cmocka_unit_test(test_sink),      cmocka_unit_test(test_reentry), cmocka_unit_test(test_placement_and_fetched),
+                                       cmocka_unit_test(test_hostile), cmocka_unit_test(test_sink),      cmocka_unit_test(test_reentry),
+                                       cmocka_unit_test(test_sources), cmocka_unit_test(test_placement_and_fetched),
                                        cmocka_unit_test(test_early_node_joins), cmocka_unit_test(test_report), cmocka_unit_test(test_marking_by_query),
                                        cmocka_unit_test(test_no_memory)};
     if (tn_context_create(NULL, &context)) return 1;
