@@ -20,6 +20,7 @@ static inline void *open_library(const char *path) {
     return library;
 }
 
+/* [guide: load] */
 static inline const tn_api *table_of(void *library) {
     tn_get_api_fn *get;
     *(void **)&get = dlsym(library, "tn_get_api"); /* POSIX's own spelling of this cast */

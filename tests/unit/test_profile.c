@@ -51,6 +51,7 @@ static void inputs(tn_tensor **in) {
     ok(tn_tensor_create(context, TN_DTYPE_i64, 1, (int64_t[]){7}, &in[2]));
 }
 
+/* [guide: options] */
 static tn_options *options(const char *device, const char *profile, const tn_hook *hook) {
     tn_options *o;
     ok(tn_options_create(context, &o));
@@ -135,6 +136,36 @@ static void rows_counts_and_reset(void **state) {
     tn_profile_release(p);
     tn_profile_release(NULL);
     assert_int_equal(tn_profile_get_count(NULL), 0);
+}
+
+/* [guide: profile] */
+static uint64_t slowest_step(tn_executable *x, char *what, size_t bytes) {
+    tn_profile *p;
+    uint64_t most = 0;
+    ok(tn_executable_get_profile(x, &p));
+    for (uint32_t i = 0; i < tn_profile_get_count(p); i++) {
+        tn_profile_row r = {.struct_size = sizeof r};
+        ok(tn_profile_get_row(p, i, &r));
+        if (r.least_ns <= most) continue;
+        most = r.least_ns;
+        snprintf(what, bytes, "%s for %s, from %s", r.kernel, r.node, r.n_sources ? r.sources[0] : "?");
+    }
+    tn_profile_release(p);
+    return most;
+}
+
+static void slowest(void **state) {
+    (void)state;
+    char what[200] = "";
+    tn_graph *g = model();
+    tn_executable *x = compiled(g, "cpu", "on", NULL);
+    tn_graph_release(g);
+    assert_int_equal(slowest_step(x, what, sizeof what), 0); /* nothing ran yet */
+    run(x, 2);
+    assert_true(slowest_step(x, what, sizeof what) > 0);
+    assert_non_null(strstr(what, ", from "));
+    assert_null(strstr(what, ", from ?"));
+    tn_executable_release(x);
 }
 
 static void refused_in_words(void **state) {
@@ -333,7 +364,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_counts_and_reset), cmocka_unit_test(refused_in_words), cmocka_unit_test(hooks_come_in_pairs),
+        cmocka_unit_test(rows_counts_and_reset), cmocka_unit_test(slowest), cmocka_unit_test(refused_in_words), cmocka_unit_test(hooks_come_in_pairs),
         cmocka_unit_test(a_step_that_fails_ends), cmocka_unit_test(steps_of_the_session),
         cmocka_unit_test(partial_hooks),
     };
