@@ -64,8 +64,8 @@ uint64_t tn__os_clock_resolution_ns(void); /* of tn__os_now_ns */
 
 /* ---- environment --------------------------------------------------------------------------------------------- */
 
-/* The index-th "NAME=value" of the environment, NULL beyond the last. Borrowed: like getenv, not while another thread changes it. */
-const char *tn__os_environment(size_t index);
+/* "NAME=value" of the environment, NULL behind the last. Borrowed: like getenv, not while another thread changes it. */
+const char *const *tn__os_environment(void);
 
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 

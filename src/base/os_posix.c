@@ -270,10 +270,9 @@ uint64_t tn__os_clock_resolution_ns(void) {
 
 /* ---- environment --------------------------------------------------------------------------------------------- */
 
-const char *tn__os_environment(size_t index) {
-    for (char **at = environ; at && *at; at++)
-        if (!index--) return *at;
-    return NULL;
+const char *const *tn__os_environment(void) {
+    static const char *const none[] = {NULL};
+    return environ ? (const char *const *)environ : none;
 }
 
 /* ---- memory -------------------------------------------------------------------------------------------------- */

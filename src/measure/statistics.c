@@ -10,6 +10,8 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+void tn__sort(double *values, size_t n) { qsort(values, n, sizeof *values, ascending); }
+
 double tn__quantile(const double *sorted, size_t n, double q) {
     double at = q * (double)(n - 1);
     size_t low = (size_t)at, high = low + 1 < n ? low + 1 : low;
@@ -17,7 +19,7 @@ double tn__quantile(const double *sorted, size_t n, double q) {
 }
 
 double tn__median(double *values, size_t n) {
-    qsort(values, n, sizeof *values, ascending);
+    tn__sort(values, n);
     return tn__quantile(values, n, 0.5);
 }
 
@@ -76,7 +78,7 @@ void tn__bootstrap_median(const double *values, size_t n, double confidence, uin
         for (size_t i = 0; i < n; i++) sample[i] = values[tn__random(&seed) % n];
         medians[r] = tn__median(sample, n);
     }
-    qsort(medians, RESAMPLES, sizeof *medians, ascending);
+    tn__sort(medians, RESAMPLES);
     *out_low = tn__quantile(medians, RESAMPLES, (1 - confidence) / 2);
     *out_high = tn__quantile(medians, RESAMPLES, (1 + confidence) / 2);
 }

@@ -3,6 +3,7 @@
 #define TN_MEASURE_STATISTICS_H
 #include "base/alloc.h"
 
+void tn__sort(double *values, size_t n); /* ascending */
 /* Quantile q of 0 to 1 by linear interpolation; `sorted` has n > 0 ascending entries. */
 double tn__quantile(const double *sorted, size_t n, double q);
 /* The median of n > 0 entries, which it sorts. */

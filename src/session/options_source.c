@@ -4,6 +4,7 @@
  *   pair    = key ( "=" | ":" ) value          key and value: bare words or "texts"; # begins a comment outside of texts */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/os.h"
 #include "session/options.h"
@@ -174,16 +175,16 @@ static bool is_reserved(const char *name, size_t bytes) {
 tn_error *tn__options_load_environment(tn_options *o) {
     static const char prefix[] = "TENON_";
     enum { PREFIX = sizeof prefix - 1, MOST_NAME = 64 };
-    const char *entry, *config = NULL;
-    for (size_t i = 0; (entry = tn__os_environment(i)); i++)
-        if (!strncmp(entry, "TENON_CONFIG=", 13)) config = entry + 13;
+    const char *config = getenv("TENON_CONFIG");
     if (config && *config) {
         tn_error *e = tn_options_load_file(o, config);
         if (e) return tn__error_prefix(e, "environment TENON_CONFIG");
     }
-    for (size_t i = 0; (entry = tn__os_environment(i)); i++) {
+    for (const char *const *at = tn__os_environment(); *at; at++) {
+        const char *entry = *at;
+        if (strncmp(entry, prefix, PREFIX)) continue;
         size_t n = strcspn(entry, "=");
-        if (strncmp(entry, prefix, PREFIX) || n - PREFIX >= MOST_NAME || !entry[n]) continue;
+        if (n - PREFIX >= MOST_NAME || !entry[n]) continue;
         if (is_reserved(entry + PREFIX, n - PREFIX)) continue;
         char key[MOST_NAME] = "", origin[MOST_NAME + 32];
         for (size_t k = 0; k < n - PREFIX; k++) key[k] = (char)tolower((unsigned char)entry[PREFIX + k]);

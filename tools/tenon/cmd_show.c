@@ -61,13 +61,8 @@ static tn_error *check_static(tn_context *c, const tn_graph *g) {
 static tn_error *specialise(tn_context *c, const tn_graph *g, cli_inputs *inputs, tn_graph **out) {
     tn_tensor **tensors;
     TN__TRY(cli_inputs_make(c, g, inputs, &tensors));
-    uint8_t *kinds = cli_alloc(g->inputs.count + 1);
-    tn_tensor **values = cli_alloc((g->inputs.count + 1) * sizeof *values);
-    tn_error *e = tn__value_inputs(g, NULL, kinds);
-    for (size_t i = 0; i < g->inputs.count; i++) values[i] = kinds[i] == TN__VALUE_NONE ? NULL : tensors[i];
-    if (!e) e = tn__specialise(g, (const tn_tensor *const *)tensors, values, out);
+    tn_error *e = cli_graph_specialise(g, tensors, out);
     cli_tensors_release(tensors, (uint32_t)g->inputs.count);
-    free(kinds), free(values);
     return e;
 }
 

@@ -13,7 +13,6 @@
 #include "inputs.h"
 #include "measure/statistics.h"
 #include "pass/pass.h"
-#include "session/session.h"
 #include "values.h"
 
 enum { CALLS_LEAST = 5, CALLS_MOST = 10000 };
@@ -152,20 +151,14 @@ static void look_at_graph(const patient *p) {
 
 /* What the device gets for these inputs, after the passes; stays NULL where shapes are not all known then. */
 static tn_error *make_passed(patient *p) {
-    const tn_graph *g = p->graph;
     tn_graph *special = NULL;
-    uint8_t *kinds = cli_alloc(g->inputs.count + 1);
-    tn_tensor **values = cli_alloc((g->inputs.count + 1) * sizeof *values);
-    tn_error *e = tn__value_inputs(g, NULL, kinds);
-    for (size_t i = 0; i < g->inputs.count; i++) values[i] = kinds[i] == TN__VALUE_NONE ? NULL : p->in[i];
-    if (!e) e = tn__specialise(g, (const tn_tensor *const *)p->in, values, &special);
+    tn_error *e = cli_graph_specialise(p->graph, p->in, &special);
     bool is_static = !e;
     for (size_t i = 1; is_static && i < special->values.count; i++) is_static = tn__type_is_static(&special->values.data[i].type);
     for (size_t i = 0; is_static && i < special->nodes.count; i++)
         is_static = !(tn__op_infos[special->nodes.data[i].op].flags & (TN__OP_CONTROL | TN__OP_DATADEP));
     if (is_static) e = tn__passes_run(special, *p->e->passes_off ? p->e->passes_off : NULL, NULL, NULL, &p->passed);
     tn_graph_release(special);
-    free(kinds), free(values);
     return e;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "cli.h"
+#include "session/session.h"
 
 static void log_line(void *self, tn_log_level level, const char *message) {
     if (level <= TN_LOG_WARN) cli_fail("%s%s", level == TN_LOG_WARN ? "warning: " : "", message);
@@ -91,3 +92,15 @@ tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_o
 }
 
 tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph) { return tn_graph_load(context, path, out_graph); }
+
+tn_error *cli_graph_specialise(const tn_graph *g, tn_tensor *const *inputs, tn_graph **out_graph) {
+    size_t n = g->inputs.count;
+    uint8_t *kinds = cli_alloc(n + 1);
+    tn_tensor **values = cli_alloc((n + 1) * sizeof *values);
+    *out_graph = NULL;
+    tn_error *e = tn__value_inputs(g, NULL, kinds);
+    for (size_t i = 0; i < n; i++) values[i] = kinds[i] == TN__VALUE_NONE ? NULL : inputs[i];
+    if (!e) e = tn__specialise(g, (const tn_tensor *const *)inputs, values, out_graph);
+    free(kinds), free(values);
+    return e;
+}

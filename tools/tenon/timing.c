@@ -24,11 +24,6 @@ static tn_error *hash_model(const char *path, char out[SHA256_TEXT]) {
 
 /* ---- the interval of a median -------------------------------------------------------------------------------- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Ranks n/2 -+ 1.96 sqrt(n)/2 bound the median (binomial, normal approximation); for few samples the extremes do. */
 static void sorted_interval(const double *sorted, size_t n, double *low, double *high) {
     double half = 0.98 * sqrt((double)n), first = floor((double)n / 2 - half), last = ceil((double)n / 2 + half) - 1;
@@ -39,7 +34,7 @@ static void sorted_interval(const double *sorted, size_t n, double *low, double 
 static double *sorted_copy(const double *samples, size_t n) {
     double *sorted = cli_alloc(n * sizeof *sorted);
     memcpy(sorted, samples, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, ascending);
+    tn__sort(sorted, n);
     return sorted;
 }
 
