@@ -2,8 +2,10 @@
 
 #include <sha2.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/os.h"
@@ -72,6 +74,24 @@ static tn_error *make_folder(const char *path) {
     return e;
 }
 
+/* A store in write-ahead mode wants to write even for its readers. On a read-only disk it is opened as what does not change, which leaves
+ * out the log beside it. */
+static tn_error *open_unchanging(store *s) {
+    char *log = cli_printf("%s-wal", s->path), *uri = cli_alloc(3 * strlen(s->path) + sizeof "file:?immutable=1"), *end = uri;
+    struct stat there;
+    bool unfinished = stat(log, &there) == 0 && there.st_size > 0;
+    free(log);
+    end += sprintf(end, "file:");
+    for (const char *p = s->path; *p; p++) end += sprintf(end, strchr("?#%", *p) ? "%%%02X" : "%c", (unsigned char)*p);
+    strcpy(end, "?immutable=1");
+    sqlite3_close(s->db);
+    s->db = NULL;
+    int code = unfinished ? SQLITE_OK : sqlite3_open_v2(uri, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    free(uri);
+    if (unfinished) return TN__FAIL(NULL, IO, "%s: read-only, with records in %s-wal: copy both to where they can be written", s->path, s->path);
+    return code == SQLITE_OK ? NULL : failed(s, "open");
+}
+
 static tn_error *open_file(store *s, bool write) {
     int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
     int code = sqlite3_open_v2(s->path, &s->db, flags, NULL);
@@ -83,6 +103,10 @@ static tn_error *open_file(store *s, bool write) {
         tn_error *e = execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", "write");
         if (!e) e = check_version(s, true);
         return e ? e : execute(s, "COMMIT", "write");
+    }
+    if (sqlite3_db_readonly(s->db, "main") == 1) {
+        tn_error *e = open_unchanging(s);
+        if (e) return e;
     }
     return check_version(s, false);
 }
