@@ -357,6 +357,11 @@ def table(r):
     return "\n".join(text)
 
 
+def section(record, name):
+    """What docs/performance.md has between its marks; `name`: where the record is."""
+    return f"{MARK[0]}\n\n{table(record)}\n\nAll samples: `{name}`.\n\n{MARK[1]}"
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--child", help=argparse.SUPPRESS)
@@ -384,12 +389,11 @@ def main():
     out = (ROOT / "bench" if whole else ROOT / "build/bench") / name
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(record, indent=None, separators=(",", ":")) + "\n")
-    text = table(record)
-    print("\n" + text + f"\n\nbench: {record['seconds']} s, samples in {out.relative_to(ROOT)}")
+    print("\n" + table(record) + f"\n\nbench: {record['seconds']} s, samples in {out.relative_to(ROOT)}")
     if whole:
         page = ROOT / "docs/performance.md"
         before, rest = page.read_text().split(MARK[0])
-        page.write_text(f"{before}{MARK[0]}\n\n{text}\n\nAll samples: `bench/{name}`.\n\n{MARK[1]}{rest.split(MARK[1])[1]}")
+        page.write_text(before + section(record, f"bench/{name}") + rest.split(MARK[1])[1])
 
 
 if __name__ == "__main__":

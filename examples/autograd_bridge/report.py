@@ -9,7 +9,8 @@ import sys
 import tempfile
 import xml.etree.ElementTree as xml
 
-SOURCE, ROOT = map(pathlib.Path, sys.argv[1:3])
+SOURCE, ROOT = map(pathlib.Path, sys.argv[1:3]) if len(sys.argv) > 2 else (None, None)
+RESULTS = "bench/results/autograd.json"
 MARK = "<!-- autograd: made by scripts/autograd-bridge, do not edit -->", "<!-- autograd: end -->"
 
 
@@ -28,7 +29,7 @@ def tests(bridge):
         return (total - failed - skipped, failed, skipped), collections.Counter(json.loads(counted.read_text()) if bridge else {})
 
 
-def test_lines():
+def run_tests():
     (plain, plain_failed, _), _ = tests(False)
     (passed, failed, skipped), counts = tests(True)
     inside = sum(n for k, n in counts.items() if k.startswith("node "))
@@ -39,37 +40,52 @@ def test_lines():
             stay["complex numbers" if why.startswith("complex") else f"`{name}`: {why}"] += n
     whole = sum(n for k, n in counts.items() if k.startswith("plain"))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    lines = [f"Tests of autograd: {plain} pass without the bridge, **{passed} pass, {failed} fail** and {skipped} are skipped with it. "
-             f"{counts['compiled']} programs were compiled ({whole} functions could not be recorded and ran as they are); of their "
-             f"{inside + sum(stay.values())} primitives {inside} ran in Tenon, {sum(stay.values())} stayed with NumPy:", ""]
-    lines += [f"- {n} {why}" for why, n in stay.most_common(8)]
-    return lines, not failed and not plain_failed
+    result = {"plain": plain, "passed": passed, "failed": failed, "skipped": skipped, "compiled": counts["compiled"], "whole": whole,
+              "inside": inside, "stay": dict(stay)}
+    return result, not failed and not plain_failed
 
 
-def bench_lines():
+def test_lines(r):
+    stay = collections.Counter(r["stay"])
+    lines = [f"Tests of autograd: {r['plain']} pass without the bridge, **{r['passed']} pass, {r['failed']} fail** and {r['skipped']} are skipped "
+             f"with it. {r['compiled']} programs were compiled ({r['whole']} functions could not be recorded and ran as they are); of their "
+             f"{r['inside'] + sum(stay.values())} primitives {r['inside']} ran in Tenon, {sum(stay.values())} stayed with NumPy:", ""]
+    return lines + [f"- {n} {why}" for why, n in stay.most_common(8)]
+
+
+def run_examples():
     done = subprocess.run([sys.executable, ROOT / "examples/autograd_bridge/bench.py", SOURCE / "examples"], check=True, capture_output=True, text=True)
     *table, manifest = done.stdout.strip().splitlines()
     print("\n".join(table))
-    m = json.loads(manifest)
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True).stdout.strip()
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    return [*table, "", f"Tenon {m['tenon']} at {commit or 'no commit'}, autograd {m['autograd']}, NumPy {m['numpy']}, Python {m['python']}; {cpu}, "
-            f"{os.cpu_count()} processors; load {os.getloadavg()[0]:.1f} at the end; `scripts/autograd-bridge`."]
+    return {"table": table, **json.loads(manifest), "commit": commit or "no commit", "cpu": cpu, "processors": os.cpu_count(), "load": os.getloadavg()[0]}
+
+
+def example_lines(m):
+    return [*m["table"], "", f"Tenon {m['tenon']} at {m['commit']}, autograd {m['autograd']}, NumPy {m['numpy']}, Python {m['python']}; {m['cpu']}, "
+            f"{m['processors']} processors; load {m['load']:.1f} at the end; `scripts/autograd-bridge`. Results: `{RESULTS}`."]
+
+
+def section(record):
+    """What docs/bridges.md has between its marks."""
+    return "\n".join([MARK[0], *test_lines(record["tests"]), "", *example_lines(record["examples"]), MARK[1]])
 
 
 def main():
-    what, good = sys.argv[3:], True
-    kept = {part: SOURCE / f"{part}.md" for part in ("tests", "bench")}  # of the latest run of each
+    what, good, results = sys.argv[3:], True, ROOT / RESULTS
+    record = json.loads(results.read_text()) if results.exists() else {}  # of the latest run of each
     if "--bench" not in what:
-        lines, good = test_lines()
-        kept["tests"].write_text("\n".join(lines) + "\n")
+        record["tests"], good = run_tests()
     if "--tests" not in what:
-        kept["bench"].write_text("\n".join(bench_lines()) + "\n")
+        record["examples"] = run_examples()
     if "--write" in what:
+        results.write_text(json.dumps(record, indent=1) + "\n")
         page = ROOT / "docs" / "bridges.md"
         before, rest = page.read_text().split(MARK[0])
-        page.write_text(before + MARK[0] + "\n" + "\n".join(f.read_text() for f in kept.values()) + MARK[1] + rest.split(MARK[1])[1])
+        page.write_text(before + section(record) + rest.split(MARK[1])[1])
     sys.exit(not good)
 
 
-main()
+if __name__ == "__main__":
+    main()
