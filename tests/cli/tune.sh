@@ -56,6 +56,14 @@ want 1 "/no/such/folder" $tune --goal memory --over threads=1 --output /no/such/
 want 0 "1 of 3 combinations within the budget" $tune --goal memory --over max_specialisations=3,4 --budget 0
 want 0 "for memory: defaults" $tune --goal memory --over max_specialisations=3,4
 
+# killed: what was measured is kept, and the same command ends what was begun
+killed="tune $work/m.tn --dim N=100 --seconds 0.3 --force --goal memory --over max_specialisations=1,2,3,4,5,6,7,8 --db $work/k.db"
+"$tenon" $killed > "$work/out" 2>&1 &
+while "$tenon" records list --db "$work/k.db" 2> /dev/null | grep -c tune > "$work/n"; [ "$(cat "$work/n")" -lt 2 ]; do sleep 0.1; done
+kill -9 $! && wait $! 2> /dev/null
+want 0 "max_specialisations=1  (kept)" $killed
+want 0 "max_specialisations=8  (kept)" $killed
+
 want 1 "--goal: found 'speed', wanted latency" $tune --goal speed
 want 1 "another size is another problem" $tune --over dim.N=1,2
 want 1 "option 'threads': found 'x'" $tune --over threads=x
