@@ -44,9 +44,9 @@ void tn__strfree(const tn_allocator *a, char *text) {
 
 /* ---- blocks -------------------------------------------------------------------------------------------------- */
 
-bool tn__block_create(const tn_allocator *a, size_t bytes, tn__block *out) {
+bool tn__block_create(const tn_allocator *a, size_t bytes, bool small_pages, tn__block *out) {
     enum { LARGE_PAGE = 2 << 20, ALIGN = 64 };
-    bool large = bytes >= 2 * LARGE_PAGE;
+    bool large = !small_pages && bytes >= 2 * LARGE_PAGE;
     *out = (tn__block){0};
     if (!tn__add(bytes ? bytes : 1, large ? LARGE_PAGE : 0, &out->memory_bytes)) return false;
     out->data = out->memory = a->allocate(a->self, out->memory_bytes, ALIGN);
@@ -54,6 +54,8 @@ bool tn__block_create(const tn_allocator *a, size_t bytes, tn__block *out) {
     if (large) { /* the bytes in front are never touched, so they cost no memory where the system gives it page by page */
         out->data = (char *)out->memory + (-(uintptr_t)out->memory & (LARGE_PAGE - 1));
         tn__os_prefer_large_pages(out->data, bytes);
+    } else if (small_pages && bytes >= LARGE_PAGE) { /* a smaller block has no large page of its own; each call may split a mapping */
+        tn__os_refuse_large_pages(out->data, bytes);
     }
     return true;
 }

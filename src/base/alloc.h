@@ -13,14 +13,15 @@ char *tn__strdup(const tn_allocator *a, const char *text);
 void tn__strfree(const tn_allocator *a, char *text);
 
 /* A large piece of memory, 64-byte aligned, not cleared. From a few megabytes on it begins where a large page of the system does and asks
- * for such: a page fault for every 4 KiB takes longer than to fill them. */
+ * for such: a page fault for every 4 KiB takes longer than to fill them.
+ * With small_pages it asks for none, whatever the system's setting. */
 typedef struct tn__block {
     void *data;
     void *memory; /* what the allocator gave */
     size_t memory_bytes;
 } tn__block;
-bool tn__block_create(const tn_allocator *a, size_t bytes, tn__block *out); /* false: no memory */
-void tn__block_destroy(const tn_allocator *a, tn__block *block);           /* all zero is allowed */
+bool tn__block_create(const tn_allocator *a, size_t bytes, bool small_pages, tn__block *out); /* false: no memory */
+void tn__block_destroy(const tn_allocator *a, tn__block *block); /* all zero is allowed */
 
 /* Checked arithmetic: false on overflow. */
 static inline bool tn__mul(size_t x, size_t y, size_t *out) { return !__builtin_mul_overflow(x, y, out); }

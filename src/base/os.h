@@ -47,6 +47,8 @@ uint64_t tn__os_memory_bytes(void); /* of this machine; 0: unknown */
 
 /* Asks for large pages for memory that is not touched yet; only a hint. */
 void tn__os_prefer_large_pages(void *data, size_t bytes);
+/* The opposite: none, even where the system gives them unasked. */
+void tn__os_refuse_large_pages(void *data, size_t bytes);
 
 /* The whole pages within a range of a read-only mapping (tn__os_map_*) leave memory; read again, they come from the file. A hint. */
 void tn__os_forget(const void *data, size_t bytes);

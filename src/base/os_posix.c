@@ -292,6 +292,13 @@ void tn__os_prefer_large_pages(void *data, size_t bytes) {
 #endif
 }
 
+void tn__os_refuse_large_pages(void *data, size_t bytes) {
+#ifdef MADV_NOHUGEPAGE
+    void *begin = whole_pages(data, &bytes);
+    if (bytes) (void)madvise(begin, bytes, MADV_NOHUGEPAGE);
+#endif
+}
+
 void tn__os_forget(const void *data, size_t bytes) {
     void *begin = whole_pages(data, &bytes);
     if (bytes) (void)madvise(begin, bytes, MADV_DONTNEED);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -191,6 +192,95 @@ static void check_memory_limit(void) {
     expect_error(compile(g, &(setting){"memory_limit", "16"}, 1, &x), TN_ERROR_LIMIT_EXCEEDED);
     x = COMPILE(g, {"memory_limit", "1000000000"});
     tn_executable_release(x), tn_graph_release(g);
+}
+
+/* Bytes of this process's memory with a flag of the kernel: "hg" asked for huge pages, "nh" wants none. */
+static size_t flagged(const char *flag) {
+    char line[512], wanted[8];
+    snprintf(wanted, sizeof wanted, " %s", flag);
+    size_t kib = 0, sum = 0;
+    FILE *f = fopen("/proc/self/smaps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        (void)sscanf(line, "Size: %zu kB", &kib);
+        if (!strncmp(line, "VmFlags:", 8) && strstr(line, wanted)) sum += kib << 10;
+    }
+    fclose(f);
+    return sum;
+}
+
+/* Large blocks as mappings of their own, which leave no flag behind when they go. */
+enum { OWN_MAPPING = 1 << 20 };
+static void *map_allocate(void *self, size_t bytes, size_t align) {
+    (void)self;
+    if (bytes < OWN_MAPPING) return aligned_alloc(align, (bytes + align - 1) / align * align);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void map_deallocate(void *self, void *memory, size_t bytes) {
+    (void)self;
+    if (bytes < OWN_MAPPING) free(memory);
+    else assert_int_equal(munmap(memory, bytes), 0);
+}
+
+/* x * w * v: 8 MiB of w, and 8 MiB between the two. */
+static tn_graph *new_large_graph(void) {
+    enum { N = 128, MIDDLE = 16384, BYTES = N * MIDDLE * 4 };
+    tn_graph *g;
+    ok(tn_graph_create(c, "g", &g));
+    tn_tensor *w;
+    ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){N, MIDDLE}, &w));
+    for (int i = 0; i < N * MIDDLE; i++) ((float *)tn_tensor_get_data(w))[i] = (float)(i % 7);
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){N, N});
+    tn_value v = tn_graph_input(g, "v", TN_DTYPE_f32, 2, (int64_t[]){MIDDLE, 1});
+    tn_value y = tn_graph_op(g, "matmul", (tn_value[]){x, tn_graph_constant(g, w)}, 2, NULL, 0, 1);
+    tn_graph_output(g, "y", tn_graph_op(g, "matmul", (tn_value[]){y, v}, 2, NULL, 0, 1));
+    ok(tn_graph_check(g));
+    tn_tensor_release(w);
+    return g;
+}
+
+/* What compiling and then one run add to the memory with each flag. */
+typedef struct pages {
+    size_t huge[2], none[2];
+} pages;
+
+static pages pages_of(tn_graph *g, const char *value, tn_executable **out) {
+    pages p;
+    size_t huge = flagged("hg"), none = flagged("nh");
+    tn_tensor *in[2], *y = NULL;
+    *out = COMPILE(g, {"huge_pages", value}, {"passes_off", "fuse,stages"});
+    p.huge[0] = flagged("hg") - huge, p.none[0] = flagged("nh") - none;
+    ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){128, 128}, &in[0]));
+    ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){16384, 1}, &in[1]));
+    memset(tn_tensor_get_data(in[0]), 0, 128 * 128 * 4), memset(tn_tensor_get_data(in[1]), 0, 16384 * 4);
+    ok(tn_executable_run(*out, in, 2, &y, 1));
+    p.huge[1] = flagged("hg") - huge - p.huge[0], p.none[1] = flagged("nh") - none - p.none[0];
+    tn_tensor_release(in[0]), tn_tensor_release(in[1]), tn_tensor_release(y);
+    return p;
+}
+
+static void check_huge_pages(void) {
+    enum { LEAST = 8 << 20 };
+    void *probe = mmap(NULL, LEAST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool supported = probe != MAP_FAILED && !madvise(probe, LEAST, MADV_HUGEPAGE) && flagged("hg") >= LEAST;
+    if (probe != MAP_FAILED) munmap(probe, LEAST);
+    if (!supported) skip(); /* a kernel without transparent huge pages: nothing can be seen */
+    tn_context *usual = c;
+    tn_allocator own = {sizeof own, NULL, map_allocate, map_deallocate};
+    ok(tn_context_create(&(tn_context_options){.struct_size = sizeof(tn_context_options), .allocator = &own}, &c));
+    tn_graph *g = new_large_graph();
+    tn_executable *with, *without, *again;
+    pages try = pages_of(g, "try", &with), off = pages_of(g, "off", &without), twice = pages_of(g, "off", &again);
+    for (int i = 0; i < 2; i++) { /* the constants; the arena */
+        assert_true(try.huge[i] >= LEAST && try.none[i] == 0);
+        assert_true(off.none[i] >= LEAST && off.huge[i] == 0);
+    }
+    assert_true(twice.none[0] == 0 && twice.huge[0] == 0); /* shares the constants, but not those with the other setting */
+    tn_executable_release(with), tn_executable_release(without), tn_executable_release(again), tn_graph_release(g);
+    tn_context_release(c);
+    c = usual;
 }
 
 static void check_passes_off(void) {

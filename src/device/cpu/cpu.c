@@ -27,7 +27,7 @@ typedef struct cpu_artefact {
     tn__kprogram *program;
     tn__code *code;
     tn__pool *pool; /* of the context; NULL: one thread */
-    bool flush_denormals;
+    bool flush_denormals, small_pages;
     tn__step_time *times;              /* by step; NULL: no profile */
     tn_profile_row *rows;              /* by step, for the hook; NULL: there is none */
     tn_hook hook;
@@ -52,7 +52,7 @@ static workspace *workspace_new(const cpu_artefact *c) {
     workspace *w = tn__alloc_zero(a, bytes);
     if (!w) return NULL;
     w->bytes = bytes;
-    if (!tn__block_create(a, memory_bytes(c), &w->memory)) return workspace_free(c, w), NULL;
+    if (!tn__block_create(a, memory_bytes(c), c->small_pages, &w->memory)) return workspace_free(c, w), NULL;
     for (size_t i = 0; i < c->program->slots.count; i++) {
         const tn__slot *s = &c->program->slots.data[i];
         if (s->kind == TN__SLOT_ARENA) w->addresses[i] = (char *)w->memory.data + s->offset;
@@ -315,7 +315,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     tn__phase_end(&config->hook, "code generation");
     if (e) return e;
     tn__phase_begin(&config->hook, "packing");
-    e = tn__kprogram_pack(c->program, c->pool);
+    e = tn__kprogram_pack(c->program, c->pool, config->small_pages);
     tn__phase_end(&config->hook, "packing");
     return e;
 }
@@ -327,6 +327,7 @@ static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g,
     c->base.device = &tn__device_cpu;
     c->context = config->context;
     c->flush_denormals = config->flush_denormals;
+    c->small_pages = config->small_pages;
     tn_context_retain(config->context);
     tn_error *e = compile(c, config, g);
     if (e) cpu_destroy(&c->base);
