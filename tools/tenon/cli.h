@@ -21,7 +21,7 @@ typedef struct cli_verb {
 #define CLI_VERBS(V)                                                                                              \
     V(test_onnx, "test-onnx", "DIR...",     "run the ONNX backend tests found below folders")                     \
     V(run,       "run",       "MODEL",      "run a model once and print its outputs")                             \
-    V(show,      "show",      "MODEL",      "print a model's graph as text, dot, SVG or JSON")                    \
+    V(show,      "show",      "MODEL",      "print a model's graph as text, dot, SVG, HTML or JSON")              \
     V(diff,      "diff",      "MODEL",      "compare every value of a model on two devices")                      \
     V(trace,     "trace",     "MODEL",      "mean, variance, extremes, NaN and infinity of every value")           \
     V(bench,     "bench",     "MODEL...",   "time models")                                                        \

@@ -1,4 +1,4 @@
-/* tenon show: the graph of a model as text, dot, SVG or JSON. */
+/* tenon show: the graph of a model as text, dot, SVG, HTML or JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +184,7 @@ static int show(tn_context *context, const char *path, show_settings *s) {
     else if (!strcmp(s->format, "text")) code = show_text(context, graph, s->full);
     else if (!strcmp(s->format, "dot")) cli_graph_write_dot(graph, stdout);
     else if (!strcmp(s->format, "svg")) cli_graph_write_svg(graph, stdout);
+    else if (!strcmp(s->format, "html")) cli_graph_write_html(graph, stdout);
     else cli_print_json(cli_graph_to_json(graph));
     tn_graph_release(graph);
     return code;
@@ -193,7 +194,7 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     show_settings s = {.format = "text", .kernel = -1, .inputs = {.scale = -1}};
     bool json = false;
     const cli_option options[] = {
-        {"format", CLI_TEXT, &s.format, "FORMAT", "text, dot, svg or json (text)"},
+        {"format", CLI_TEXT, &s.format, "FORMAT", "text, dot, svg, html or json (text)"},
         {"full", CLI_FLAG, &s.full, NULL, "text: print large constants whole"},
         {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass of the cpu device; after layout, fuse or stages: its kernels"},
         {"kernel", CLI_COUNT, &s.kernel, "K", "the LLVM IR of the cpu device's kernel K, counted from 0"},
@@ -205,9 +206,10 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (json) s.format = "json";
-    bool json_asked = !strcmp(s.format, "json"), picture = !strcmp(s.format, "dot") || !strcmp(s.format, "svg");
+    bool json_asked = !strcmp(s.format, "json");
+    bool picture = !strcmp(s.format, "dot") || !strcmp(s.format, "svg") || !strcmp(s.format, "html");
     if (code < 0 && !json_asked && !picture && strcmp(s.format, "text"))
-        code = cli_usage("show: --format wants text, dot, svg or json, found '%s'", s.format);
+        code = cli_usage("show: --format wants text, dot, svg, html or json, found '%s'", s.format);
     if (code < 0 && operands.count != 1) code = cli_usage("show wants one model file, found %zu", operands.count);
     if (code < 0 && s.after && kind_of_pass(s.after) == NO_PASS) {
         static const char names[] = ""

@@ -17,6 +17,13 @@ static void put_escaped(FILE *to, const char *text) {
     }
 }
 
+/* Any bytes. */
+static void put_name(FILE *to, const char *text) {
+    char *escaped = cli_escape(text ? text : "");
+    put_escaped(to, escaped);
+    free(escaped);
+}
+
 /* As the tooltip. */
 static void put_sources(const tn__source_set *set, FILE *to) {
     if (!set->n) return;
@@ -31,8 +38,8 @@ static void put_sources(const tn__source_set *set, FILE *to) {
 static void put_constant(const tn_graph *g, tn_value v, FILE *to) {
     char text[200];
     const tn_tensor *t = tn__constant_of(g, v);
-    if (t && t->elements == 1) put_escaped(to, cli_element_text(t, 0, text, sizeof text));
-    else put_escaped(to, cli_type_text(g, v, text, sizeof text));
+    if (t && t->elements == 1) put_name(to, cli_element_text(t, 0, text, sizeof text));
+    else put_name(to, cli_type_text(g, v, text, sizeof text));
 }
 
 /* The dot name of what makes `v`. */
@@ -47,20 +54,20 @@ static void put_edge(const tn_graph *g, tn_value v, const char *target, FILE *to
     fputs("  ", to);
     put_source(g, v, to);
     fprintf(to, " -> %s [label=\"", target);
-    if (!tn__constant_of(g, v)) put_escaped(to, cli_type_text(g, v, type, sizeof type));
+    if (!tn__constant_of(g, v)) put_name(to, cli_type_text(g, v, type, sizeof type));
     fputs("\"];\n", to);
 }
 
 void cli_graph_write_dot(const tn_graph *g, FILE *to) {
     char type[200], target[32];
     fputs("digraph \"", to);
-    put_escaped(to, g->name ? g->name : "");
+    put_name(to, g->name);
     fputs("\" {\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n  edge [fontname=\"sans-serif\", fontsize=8];\n", to);
     for (uint32_t i = 0; i < g->inputs.count; i++) {
         fprintf(to, "  in%" PRIu32 " [shape=oval, label=\"", i);
-        put_escaped(to, g->inputs.data[i].name);
+        put_name(to, g->inputs.data[i].name);
         fputs("\\n", to);
-        put_escaped(to, cli_type_text(g, g->inputs.data[i].value, type, sizeof type));
+        put_name(to, cli_type_text(g, g->inputs.data[i].value, type, sizeof type));
         fputs("\"];\n", to);
     }
     for (uint32_t i = 0; i < g->nodes.count; i++) {
@@ -71,7 +78,7 @@ void cli_graph_write_dot(const tn_graph *g, FILE *to) {
         else put_escaped(to, tn__op_infos[n->op].name);
         if (n->name && *n->name && !constant) {
             fputs("\\n", to);
-            put_escaped(to, n->name);
+            put_name(to, n->name);
         }
         fputs(constant ? "\", style=dotted" : "\"", to);
         put_sources(tn__graph_sources(g, n->source), to);
@@ -82,7 +89,7 @@ void cli_graph_write_dot(const tn_graph *g, FILE *to) {
     }
     for (uint32_t i = 0; i < g->outputs.count; i++) {
         fprintf(to, "  out%" PRIu32 " [shape=oval, label=\"", i);
-        put_escaped(to, g->outputs.data[i].name);
+        put_name(to, g->outputs.data[i].name);
         fputs("\"];\n", to);
         snprintf(target, sizeof target, "out%" PRIu32, i);
         put_edge(g, g->outputs.data[i].value, target, to);

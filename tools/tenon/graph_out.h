@@ -1,4 +1,4 @@
-/* A graph as dot (Graphviz), SVG and JSON. */
+/* A graph as dot (Graphviz), SVG, HTML and JSON. */
 #ifndef TENON_TOOL_GRAPH_OUT_H
 #define TENON_TOOL_GRAPH_OUT_H
 #include <stdio.h>
@@ -9,5 +9,6 @@
 
 void cli_graph_write_dot(const tn_graph *graph, FILE *to);
 void cli_graph_write_svg(const tn_graph *graph, FILE *to); /* graph_svg.c */
+void cli_graph_write_html(const tn_graph *graph, FILE *to); /* graph_html.c */
 json_t *cli_graph_to_json(const tn_graph *graph); /* a new reference */
 #endif

@@ -42,9 +42,20 @@ static item *maker(const drawing *d, tn_value v) {
     return data->node == TN__NO_NODE ? &d->items[data->out_index] : &d->items[d->g->inputs.count + data->node];
 }
 
+/* Any bytes; what does not fit is cut between two characters. */
+static void set_line(char *line, const char *text) {
+    char *escaped = cli_escape(text ? text : "");
+    size_t n = strlen(escaped);
+    if (n > LABEL_MOST)
+        for (n = LABEL_MOST; n && ((unsigned char)escaped[n] & 0xc0) == 0x80;) n--;
+    memcpy(line, escaped, n);
+    line[n] = 0;
+    free(escaped);
+}
+
 static void set_label(item *x, const char *first, const char *second) {
-    snprintf(x->first, sizeof x->first, "%s", first);
-    snprintf(x->second, sizeof x->second, "%s", second ? second : "");
+    set_line(x->first, first);
+    set_line(x->second, second);
     size_t n = strlen(x->first) > strlen(x->second) ? strlen(x->first) : strlen(x->second);
     x->width = (double)(n < 6 ? 6 : n) * CHARACTER + 14;
 }
@@ -142,7 +153,9 @@ static void put_edge(const drawing *d, item *self, tn_value v, void *more) {
     if (!from) return;
     double x0 = from->x - d->left, y0 = from->layer * LAYER_HEIGHT + BOX_HEIGHT, x1 = self->x - d->left, y1 = self->layer * LAYER_HEIGHT;
     fprintf(to, "<path d=\"M%.0f %.0f C%.0f %.0f %.0f %.0f %.0f %.0f\"><title>", x0, y0, x0, y0 + 30, x1, y1 - 30, x1, y1);
-    put_escaped(cli_type_text(d->g, v, type, sizeof type), to);
+    char *escaped = cli_escape(cli_type_text(d->g, v, type, sizeof type));
+    put_escaped(escaped, to);
+    free(escaped);
     fputs("</title></path>\n", to);
 }
 
