@@ -24,6 +24,7 @@ struct tn__code {
 typedef struct unit {
     uint32_t first, n; /* of order[] */
     double cost;
+    bool quick;
     LLVMMemoryBufferRef object;
     tn_error *error;
 } unit;
@@ -37,13 +38,14 @@ typedef struct build {
     tn__cache_key *identities; /* by kernel */
     uint32_t *order;           /* distinct kernels, equal ones named by their first: first n_distinct entries */
     unit *units;
-    LLVMTargetMachineRef *machines; /* by worker; made when first needed */
+    LLVMTargetMachineRef *machines; /* two a worker, whole and quick; made when first needed */
     int32_t n_machines;
+    uint64_t start_ns, budget_ns;
     tn__arena arena;
 } build;
 
-/* What LLVM takes for a kernel grows with the expressions that are emitted: the tile's, for each unrolled step. About 50 a
- * millisecond on a fast machine. */
+/* What LLVM takes for a kernel grows with the expressions that are emitted: the tile's, for each unrolled step. */
+enum { COST_A_MS = 50 }; /* on a fast machine */
 static double compile_cost(const tn__kernel *k) {
     double steps = 1, tiles = k->m >= 0 && k->extent[k->m] % k->mr ? 2 : 1;
     for (int32_t i = 0; i < k->n_domain; i++) tiles += k->domain[i].s == k->m;
@@ -99,20 +101,27 @@ static tn_error *cut_units(build *b) {
     return NULL;
 }
 
+/* Would the unit end after the budget? */
+static bool is_late(const build *b, const unit *u) {
+    return b->budget_ns && (double)(tn__os_clock_ns() - b->start_ns) + u->cost / COST_A_MS * 1e6 > (double)b->budget_ns;
+}
+
 static void compile_units(void *self, int64_t begin, int64_t end, int32_t worker) {
     build *b = self;
     for (int64_t i = begin; i < end; i++) {
         unit *u = &b->units[i];
         u->error = tn__context_poll(b->c);
-        if (!u->error && !b->machines[worker]) u->error = tn__machine_create(b->c, b->target, &b->machines[worker]);
+        u->quick = is_late(b, u);
+        LLVMTargetMachineRef *machine = &b->machines[2 * worker + u->quick];
+        if (!u->error && !*machine) u->error = tn__machine_create(b->c, b->target, u->quick, machine);
         if (!u->error)
-            u->error = tn__object_create(b->c, b->target, b->machines[worker], b->kernels, b->symbols, b->order + u->first, u->n, &u->object);
+            u->error = tn__object_create(b->c, b->target, *machine, u->quick, b->kernels, b->symbols, b->order + u->first, u->n, &u->object);
     }
 }
 
 static tn_error *compile(build *b, tn__pool *pool) {
     TN__TRY(cut_units(b));
-    b->n_machines = tn__pool_get_threads(pool);
+    b->n_machines = 2 * tn__pool_get_threads(pool);
     b->machines = TN__ARENA_ARRAY(&b->arena, LLVMTargetMachineRef, b->n_machines);
     if (!b->machines) return tn__error_oom();
     tn_error *e = tn__pool_run(pool, compile_units, b, b->n_units, 1);
@@ -214,7 +223,10 @@ static tn_error *create(tn__code *code, build *b, const tn__code_cache *cache, t
         if (link_cached(code, b, cache->dir, &key)) return NULL;
     }
     tn_error *e = compile(b, pool);
-    if (!e && cache) store(b, cache, &key);
+    uint32_t n_quick = 0;
+    for (uint32_t i = 0; i < b->n_units; i++) n_quick += b->units[i].quick ? b->units[i].n : 0;
+    if (n_quick) tn__log(b->c, TN_LOG_INFO, "compile_budget_ms: %u of %u kernels were compiled quickly and are slower", n_quick, b->n_distinct);
+    if (!e && cache && !n_quick) store(b, cache, &key);
     if (!e) e = link_units(code, b);
     dispose_objects(b);
     for (int32_t i = 0; i < b->n_machines; i++)
@@ -223,14 +235,14 @@ static tn_error *create(tn__code *code, build *b, const tn__code_cache *cache, t
 }
 
 tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const tn__code_cache *cache,
-                          tn__pool *pool, tn__code **out) {
+                          uint64_t budget_ms, tn__pool *pool, tn__code **out) {
     *out = NULL;
     tn__code *code = tn__alloc_zero(&c->allocator, sizeof *code + n * sizeof *code->functions);
     if (!code) return tn__error_oom();
     tn_context_retain(c);
     code->context = c;
     code->n = n;
-    build b = {.c = c, .target = target, .kernels = kernels, .n = n};
+    build b = {.c = c, .target = target, .kernels = kernels, .n = n, .start_ns = tn__os_clock_ns(), .budget_ns = budget_ms * 1000000};
     tn__arena_init(&b.arena, &c->allocator);
     tn_error *e = create(code, &b, cache, pool);
     tn__arena_deinit(&b.arena);

@@ -66,7 +66,7 @@ static tn_error *define_externals(tn_context *c, LLVMOrcLLJITRef jit, LLVMOrcJIT
 static tn_error *create_jit(tn_context *c, const tn__target *target, LLVMOrcLLJITRef *out) {
     LLVMTargetMachineRef machine;
     *out = NULL;
-    TN__TRY(tn__machine_create(c, target, &machine));
+    TN__TRY(tn__machine_create(c, target, false, &machine));
     LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
     LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
     tn_error *e = from_llvm(c, LLVMOrcCreateLLJIT(out, builder), "LLVM ORC");

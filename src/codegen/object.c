@@ -12,6 +12,7 @@
 
 /* The emitter speaks intrinsics that these passes simplify; loops are already in their final form, so no unrolling or vectorising. */
 static const char ir_passes[] = "function(mem2reg,early-cse,loop-mssa(licm),early-cse)";
+static const char quick_ir_passes[] = "function(mem2reg)"; /* without it every value goes through memory */
 
 /* LLVM's registry of targets belongs to the process and has no lock. More than one copy of this library may use it, so it is filled while
  * the loader runs constructors, which it does one after the other; filling it again changes nothing. */
@@ -88,7 +89,7 @@ tn_error *tn__target_check_host(tn_context *c, const tn__target *target) {
     return NULL;
 }
 
-tn_error *tn__machine_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef *out) {
+tn_error *tn__machine_create(tn_context *c, const tn__target *target, bool quick, LLVMTargetMachineRef *out) {
     char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
     LLVMTargetRef t;
     if (LLVMGetTargetFromTriple(triple, &t, &message)) {
@@ -97,14 +98,14 @@ tn_error *tn__machine_create(tn_context *c, const tn__target *target, LLVMTarget
         LLVMDisposeMessage(triple);
         return e;
     }
-    *out = LLVMCreateTargetMachine(t, triple, target->cpu, target->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
-                                   LLVMCodeModelJITDefault);
+    *out = LLVMCreateTargetMachine(t, triple, target->cpu, target->features, quick ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault,
+                                   LLVMRelocPIC, LLVMCodeModelJITDefault);
     LLVMDisposeMessage(triple);
     return *out ? NULL : TN__FAIL(&c->allocator, CODEGEN, "LLVM does not know CPU '%s'", target->cpu);
 }
 
 /* A verified and simplified module of the kernels. */
-static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, LLVMContextRef lc,
+static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, bool quick, LLVMContextRef lc,
                                tn__kernel *const *kernels, const tn__symbol *symbols, const uint32_t *indices, uint32_t n, LLVMModuleRef *out) {
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("tenon", lc);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -123,7 +124,7 @@ static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTarg
 #endif
     if (!e) {
         LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-        LLVMErrorRef failed = LLVMRunPasses(module, ir_passes, machine, o);
+        LLVMErrorRef failed = LLVMRunPasses(module, quick ? quick_ir_passes : ir_passes, machine, o);
         LLVMDisposePassBuilderOptions(o);
         if (failed) {
             char *text = LLVMGetErrorMessage(failed);
@@ -136,12 +137,12 @@ static tn_error *module_create(tn_context *c, const tn__target *target, LLVMTarg
     return e;
 }
 
-tn_error *tn__object_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, tn__kernel *const *kernels,
-                            const tn__symbol *symbols, const uint32_t *indices, uint32_t n, LLVMMemoryBufferRef *out) {
+tn_error *tn__object_create(tn_context *c, const tn__target *target, LLVMTargetMachineRef machine, bool quick,
+                            tn__kernel *const *kernels, const tn__symbol *symbols, const uint32_t *indices, uint32_t n, LLVMMemoryBufferRef *out) {
     *out = NULL;
     LLVMModuleRef module = NULL;
     LLVMContextRef lc = LLVMContextCreate();
-    tn_error *e = module_create(c, target, machine, lc, kernels, symbols, indices, n, &module);
+    tn_error *e = module_create(c, target, machine, quick, lc, kernels, symbols, indices, n, &module);
     if (!e) e = tn__context_poll(c);
     char *message = NULL;
     if (!e && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMObjectFile, &message, out)) {
@@ -161,8 +162,8 @@ tn_error *tn__code_text(tn_context *c, const tn__target *target, const tn__kerne
     LLVMContextRef lc = LLVMContextCreate();
     tn__symbol name;
     snprintf(name.text, sizeof name.text, "%s", kernel->name);
-    tn_error *e = tn__machine_create(c, target, &machine);
-    if (!e) e = module_create(c, target, machine, lc, (tn__kernel *[]){(tn__kernel *)kernel}, &name, (uint32_t[]){0}, 1, &module);
+    tn_error *e = tn__machine_create(c, target, false, &machine);
+    if (!e) e = module_create(c, target, machine, false, lc, (tn__kernel *[]){(tn__kernel *)kernel}, &name, (uint32_t[]){0}, 1, &module);
     char *message = NULL;
     if (!e && assembly && LLVMTargetMachineEmitToMemoryBuffer(machine, module, LLVMAssemblyFile, &message, &text)) {
         e = TN__FAIL(&c->allocator, CODEGEN, "LLVM: %s", message);

@@ -19,6 +19,7 @@ typedef struct tn__device_config {
     bool flush_denormals;       /* kernels take denormal numbers for 0 */
     uint64_t memory_limit;      /* bytes of arena, scratch and constants of one specialisation; 0 = no bound */
     bool small_pages;           /* do not ask for large pages of the system for arena, scratch and constants */
+    uint64_t compile_budget_ms; /* of code generation of one specialisation, as in tn__code_create */
     bool profile;               /* measure every step of every run */
     tn_hook hook;               /* all NULL: none */
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */

@@ -88,6 +88,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
                                     .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),
                                     .memory_limit = (uint64_t)tn__options_int(o, TN__OPTION_memory_limit),
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
+                                    .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),
                                     .profile = !strcmp(o->values[TN__OPTION_profile], "on"),
                                     .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook};
     bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&

@@ -35,7 +35,7 @@ static LLVMMemoryBufferRef object_calling(const char *callee) {
     LLVMBuildRetVoid(b);
     LLVMDisposeBuilder(b);
     LLVMTargetMachineRef machine;
-    assert_null(tn__machine_create(context, &target, &machine));
+    assert_null(tn__machine_create(context, &target, false, &machine));
     char *message = NULL;
     LLVMMemoryBufferRef object;
     assert_false(LLVMTargetMachineEmitToMemoryBuffer(machine, m, LLVMObjectFile, &message, &object));

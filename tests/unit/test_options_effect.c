@@ -283,6 +283,21 @@ static void check_huge_pages(void) {
     c = usual;
 }
 
+static void check_compile_budget_ms(void) {
+    tn_graph *g = new_graph(false);
+    char own[80];
+    snprintf(own, sizeof own, "%s/budget", folder);
+    tn_executable *late = COMPILE(g, {"cache_dir", own}, {"compile_budget_ms", "1"});
+    tn_executable *again = COMPILE(g, {"cache_dir", own}, {"compile_budget_ms", "1"});
+    tn_executable *whole = COMPILE(g, {"cache_dir", own}, {"compile_budget_ms", "1000000000"});
+    tn_executable *kept = COMPILE(g, {"cache_dir", own}, {"compile_budget_ms", "1"});
+    assert_int_equal(stats_of(again).from_cache, 0); /* quick code is not kept */
+    assert_true(stats_of(late).code_bytes != stats_of(whole).code_bytes);
+    assert_true(stats_of(kept).from_cache > 0); /* what is there takes no time */
+    assert_true(run(late, ROWS, 0.3f) == run(whole, ROWS, 0.3f));
+    tn_executable_release(late), tn_executable_release(again), tn_executable_release(whole), tn_executable_release(kept), tn_graph_release(g);
+}
+
 static void check_passes_off(void) {
     tn_graph *g = new_graph(false);
     tn_executable *all = COMPILE(g, {"passes_off", ""}), *without = COMPILE(g, {"passes_off", "fuse"});

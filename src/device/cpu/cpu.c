@@ -311,7 +311,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     tn__phase_begin(&config->hook, "code generation");
     if (c->program->kernels.count)
         e = tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, config->cache_dir ? &cache : NULL,
-                            c->pool, &c->code);
+                            config->compile_budget_ms, c->pool, &c->code);
     tn__phase_end(&config->hook, "code generation");
     if (e) return e;
     tn__phase_begin(&config->hook, "packing");
