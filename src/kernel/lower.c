@@ -374,7 +374,7 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
     tn__arena_init(&scratch, a);
     tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers,
                    .layout = config->layout, .fuse = config->fuse, .stages = config->stages,
-                   .in_place = config->in_place};
+                   .in_place = config->in_place, .weights = config->weights};
     l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
     l.views = TN__ARENA_ARRAY(&scratch, tn__lower_view *, graph->values.count);
     l.group = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);

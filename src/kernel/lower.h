@@ -24,6 +24,7 @@ typedef struct tn__lower {
     const tn_graph *g;
     int32_t w, registers;
     bool layout, fuse, stages, in_place;
+    tn_dtype weights;        /* as in tn__lower_config */
     tn__lower_value *values; /* by value id */
     tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */

@@ -1,4 +1,7 @@
 /* Matrix products and reductions on row-major data. */
+#include <math.h>
+
+#include "base/dtype.h"
 #include "kernel/lower.h"
 #include "kernel/lower_maps.h"
 #include "kernel/pack.h"
@@ -72,6 +75,20 @@ static tn_error *lower_dots(tn__lower *l, uint32_t root, const tn__node *n, int6
     return tn__lower_launch(l, k, b.slots, root);
 }
 
+/* The type that option precision gives these weights; NONE: they stay. A finite weight that would become infinite keeps all of them. */
+static tn_dtype narrowed(const tn__lower *l, const tn_tensor *weights) {
+    tn_dtype to = l->weights;
+    if (!weights || weights->dtype != TN_DTYPE_f32 || to == TN_DTYPE_NONE) return TN_DTYPE_NONE;
+    const char *bytes = tn__tensor_bytes(weights);
+    for (int64_t i = 0; i < weights->elements; i++) {
+        float x;
+        memcpy(&x, bytes + i * (int64_t)sizeof x, sizeof x);
+        float y = to == TN_DTYPE_f16 ? tn__f16_to_f32(tn__f32_to_f16(x)) : tn__bf16_to_f32(tn__f32_to_bf16(x));
+        if (isinf(y) && !isinf(x)) return TN_DTYPE_NONE;
+    }
+    return to;
+}
+
 tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     tn_value av = tn__in(g, n, 0), bv = tn__in(g, n, 1);
@@ -135,13 +152,14 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     am_map.stride[d_m] = am;
     am_map.stride[d_k] = ak;
     uint32_t slot;
-    tn_dtype dtype = a->dtype;
+    tn_dtype dtype = a->dtype, narrow = TN_DTYPE_NONE;
     tn_error *e = tn__lower_get_wide(l, av, 0, 0, &slot, &dtype);
     int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &am_map), right = -1;
     if (!e && tn__lower_splat(g, bv, &splat)) right = tn__kx_const(k, TN_DTYPE_f32, splat); /* columns beyond n are not stored */
     else if (!e && pack) {
         int32_t wide = interleave ? nv : 1;
-        e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, &slot);
+        narrow = narrowed(l, weights);
+        e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, narrow, &slot);
         bm.stride[d_k] = wide * w;
         bm.stride[interleave ? d_jt : d_j] = kk * wide * w;
         if (interleave) bm.stride[d_j] = w;
@@ -152,7 +170,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         bm.stride[d_j] = w * bn;
         bm.stride[d_lane] = bn;
     }
-    if (!e && right < 0) right = tn__kx_load(k, tn__build_buffer(&b, slot, pack ? TN_DTYPE_f32 : bt->dtype), &bm);
+    if (!e && right < 0) right = tn__kx_load(k, tn__build_buffer(&b, slot, narrow ? narrow : pack ? TN_DTYPE_f32 : bt->dtype), &bm);
     k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);

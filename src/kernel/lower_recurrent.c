@@ -35,7 +35,7 @@ static product product_of(const tn__recurrence *r, const char *stem, int64_t row
 static tn_error *pack_constant(tn__recurrence *r, const product *p, const tn_tensor *t, uint32_t *out_slot) {
     int64_t wide = (int64_t)p->nv * r->l->w, all = r->form->gates * r->hidden;
     tn__pack pack = {3, 4, false, {{r->dirs, all * p->depth}, {p->cols, p->depth}, {p->depth, 1}},
-                     {{0, r->dirs, 1}, {1, p->tiles, wide}, {2, p->depth, 1}, {1, wide, 1}}, p->first * p->depth};
+                     {{0, r->dirs, 1}, {1, p->tiles, wide}, {2, p->depth, 1}, {1, wide, 1}}, p->first * p->depth, TN_DTYPE_NONE};
     return tn__pack_slot(r->l, t, &pack, out_slot);
 }
 

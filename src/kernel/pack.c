@@ -15,7 +15,9 @@ static void simplify(tn__pack *p) {
 }
 
 bool tn__pack_equal(const tn__pack *a, const tn__pack *b) {
-    if (a->offset != b->offset || a->n_axes != b->n_axes || a->n_dims != b->n_dims || a->widen != b->widen) return false;
+    if (a->offset != b->offset || a->n_axes != b->n_axes || a->n_dims != b->n_dims || a->widen != b->widen ||
+        a->narrow != b->narrow)
+        return false;
     for (int32_t i = 0; i < a->n_axes; i++)
         if (a->axes[i].extent != b->axes[i].extent || a->axes[i].stride != b->axes[i].stride) return false;
     for (int32_t i = 0; i < a->n_dims; i++)
@@ -108,7 +110,8 @@ tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint3
     int64_t outer = 1, inner = 1, c = t->dims[axis], w = l->w;
     for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
     for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
-    tn__pack p = {3, 4, false, {{outer, c * inner}, {c, inner}, {inner, 1}}, {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}, 0};
+    tn__pack p = {3, 4, false, {{outer, c * inner}, {c, inner}, {inner, 1}},
+                  {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}, 0, TN_DTYPE_NONE};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
@@ -116,19 +119,20 @@ tn_error *tn__pack_conv(tn__lower *l, tn_value v, int64_t taps, int64_t in_block
     const tn__type *t = tn__type_of(l->g, v);
     int64_t oc = t->dims[0], ic = t->dims[1], row = (int64_t)nv * l->w, icb = tn__ceil_div(ic, in_block);
     tn__pack p = {3, 5, true, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
-                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}, 0};
+                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}, 0, TN_DTYPE_NONE};
     return tn__pack_value(l, v, &p, out_slot);
 }
 
 tn_error *tn__pack_depthwise(tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot) {
     const tn__type *t = tn__type_of(l->g, v);
     int64_t c = t->dims[0], w = l->w;
-    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}, 0};
+    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}, 0, TN_DTYPE_NONE};
     return tn__pack_value(l, v, &p, out_slot);
 }
 
-tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot) {
+tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, tn_dtype narrow,
+                         uint32_t *out_slot) {
     int64_t row = (int64_t)nv * l->w;
-    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0};
+    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0, narrow};
     return tn__pack_value(l, v, &p, out_slot);
 }

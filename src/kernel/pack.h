@@ -20,6 +20,7 @@ typedef struct tn__pack {
         int64_t count, step;
     } dims[TN__PACK_DIMS];
     int64_t offset; /* of the first element in the source */
+    tn_dtype narrow; /* bf16, f16: f32 becomes that, rounded to nearest even; NONE: it stays */
 } tn__pack;
 
 /* A constant of a program that is not packed yet. */
@@ -57,6 +58,8 @@ tn_error *tn__pack_blocked(struct tn__lower *l, const tn_tensor *t, int32_t axis
 tn_error *tn__pack_conv(struct tn__lower *l, tn_value v, int64_t taps, int64_t in_block, int32_t nv, uint32_t *out_slot);
 /* Weights [c][1][taps] -> [c / w][taps][w]. */
 tn_error *tn__pack_depthwise(struct tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot);
-/* Right operand of kk rows and n columns, sk and sn elements apart -> [n / (nv w)][kk][nv w]. */
-tn_error *tn__pack_right(struct tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, uint32_t *out_slot);
+/* Right operand of kk rows and n columns, sk and sn elements apart -> [n / (nv w)][kk][nv w]. `narrow`: as in tn__pack, for a
+ * constant only. */
+tn_error *tn__pack_right(struct tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, tn_dtype narrow,
+                         uint32_t *out_slot);
 #endif

@@ -33,13 +33,20 @@ MOVE(move_4, uint32_t, uint32_t, SAME)
 MOVE(move_8, uint64_t, uint64_t, SAME)
 MOVE(move_f16, uint16_t, float, tn__f16_to_f32)
 MOVE(move_bf16, uint16_t, float, tn__bf16_to_f32)
+MOVE(move_to_f16, float, uint16_t, tn__f32_to_f16)
+MOVE(move_to_bf16, float, uint16_t, tn__f32_to_bf16)
 
 static bool widens(const tn__pack *p, tn_dtype dtype) { return p->widen && (dtype == TN_DTYPE_f16 || dtype == TN_DTYPE_bf16); }
 
-size_t tn__pack_item(const tn__pack *p, tn_dtype dtype) { return widens(p, dtype) ? sizeof(float) : tn_dtype_bits(dtype) / 8; }
+static bool narrows(const tn__pack *p, tn_dtype dtype) { return p->narrow != TN_DTYPE_NONE && dtype == TN_DTYPE_f32; }
+
+size_t tn__pack_item(const tn__pack *p, tn_dtype dtype) {
+    return narrows(p, dtype) ? sizeof(uint16_t) : widens(p, dtype) ? sizeof(float) : tn_dtype_bits(dtype) / 8;
+}
 
 static move_fn *choose(const tn__pack *p, tn_dtype dtype) {
     if (widens(p, dtype)) return dtype == TN_DTYPE_f16 ? move_f16 : move_bf16;
+    if (narrows(p, dtype)) return p->narrow == TN_DTYPE_f16 ? move_to_f16 : move_to_bf16;
     switch (tn_dtype_bits(dtype)) {
     case 8: return move_1;
     case 16: return move_2;

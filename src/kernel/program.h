@@ -117,6 +117,7 @@ typedef struct tn__kprogram {
 typedef struct tn__lower_config {
     int32_t lanes, registers;
     bool layout, fuse, stages, in_place; /* passes of these names */
+    tn_dtype weights;                    /* bf16, f16: constant f32 right operands of products are packed so; NONE: as f32 */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */

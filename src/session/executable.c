@@ -82,10 +82,12 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     const char *dir = o->values[TN__OPTION_cache_dir];
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
     if (!strcmp(cpu, "host")) cpu = "";
+    const char *precision = o->values[TN__OPTION_precision];
+    tn_dtype weights = !strcmp(precision, "bf16") ? TN_DTYPE_bf16 : !strcmp(precision, "f16") ? TN_DTYPE_f16 : TN_DTYPE_NONE;
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
                                     .spin_us = (uint32_t)tn__options_int(o, TN__OPTION_spin_us),
                                     .pinned = !strcmp(o->values[TN__OPTION_affinity], "compact"),
-                                    .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),
+                                    .weights = weights, .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),
                                     .memory_limit = (uint64_t)tn__options_int(o, TN__OPTION_memory_limit),
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
                                     .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),

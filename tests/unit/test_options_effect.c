@@ -376,6 +376,32 @@ static void check_profile(void) {
     tn_executable_release(on), tn_executable_release(off), tn_graph_release(g);
 }
 
+/* Weights of 1 + 2^-12: a bf16 and an f16 are 1. Both need half the bytes. The last column keeps them from being one number. */
+static void check_precision(void) {
+    static float w[COLUMNS * COLUMNS];
+    for (int i = 0; i < COLUMNS * COLUMNS; i++) w[i] = i % COLUMNS == COLUMNS - 1 ? 2 : 1 + 0x1p-12f;
+    tn_graph *g;
+    ok(tn_graph_create(c, "g", &g));
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){1, COLUMNS});
+    tn_value k = tn_graph_constant_copy(g, TN_DTYPE_f32, 2, (int64_t[]){COLUMNS, COLUMNS}, w);
+    tn_graph_output(g, "y", tn_graph_op(g, "matmul", (tn_value[]){x, k}, 2, NULL, 0, 1));
+    static const char *const types[] = {"f32", "bf16", "f16"};
+    uint64_t bytes[3];
+    for (int i = 0; i < 3; i++) {
+        tn_executable *e = COMPILE(g, {"precision", types[i]});
+        tn_tensor *in, *out = NULL;
+        ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){1, COLUMNS}, &in));
+        for (int n = 0; n < COLUMNS; n++) ((float *)tn_tensor_get_data(in))[n] = 1;
+        ok(tn_executable_run(e, &in, 1, &out, 1));
+        assert_true(*(float *)tn_tensor_get_data(out) == (i ? COLUMNS : COLUMNS * (1 + 0x1p-12f)));
+        bytes[i] = stats_of(e).constant_bytes;
+        tn_tensor_release(in), tn_tensor_release(out), tn_executable_release(e);
+    }
+    assert_int_equal(bytes[1] * 2, bytes[0]);
+    assert_int_equal(bytes[2] * 2, bytes[0]);
+    tn_graph_release(g);
+}
+
 /* ---- all rows ------------------------------------------------------------------------------------------------ */
 
 #define TN_OPTION(name, type, default_, low, high, choices, help) \

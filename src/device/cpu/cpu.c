@@ -294,7 +294,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &config->hook, &own));
-    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers};
+    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
 #define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
