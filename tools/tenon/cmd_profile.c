@@ -1,4 +1,4 @@
-/* tenon profile: where the time of a model goes, by kernel, call and copy, against the measured ceilings. */
+/* tenon profile: where the time of a model goes, by kernel, call and copy. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
