@@ -31,8 +31,8 @@ typedef struct tn__code_cache {
 /* A set of compiled kernels; immutable, thread-safe. */
 typedef struct tn__code tn__code;
 /* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With `cache` (NULL: none) the code is taken
- * from the disk cache where it is there and sound, and put there where it was not. */
-/* What is expected to end more than `budget_ms` (0: no bound) after the call is compiled quickly: the same bits from slower code, which is
+ * from the disk cache where it is there and sound, and put there where it was not.
+ * What is expected to end more than `budget_ms` (0: no bound) after the call is compiled quickly: the same bits from slower code, which is
  * not put into the cache. */
 tn_error *tn__code_create(tn_context *c, const tn__target *target, tn__kernel *const *kernels, uint32_t n, const tn__code_cache *cache,
                           uint64_t budget_ms, tn__pool *pool, tn__code **out);

@@ -22,7 +22,6 @@ jump "bench $work/m.tn --seconds 0.2 --threads 1 --record --force" "$2" > "$work
 python3 - "$work/all.jsonl" <<'EOT' || exit 1
 import datetime, json, sys
 records = [json.loads(line) for line in open(sys.argv[1])]
-records = [r.get("record", r) if isinstance(r.get("record"), dict) else r for r in records]
 assert len(records) == 2, records
 now = datetime.datetime.now(datetime.timezone.utc)
 off = [abs((now - datetime.datetime.strptime(r["time"], "%Y-%m-%dT%H:%M:%S%z")).total_seconds()) for r in records]

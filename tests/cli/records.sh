@@ -8,18 +8,7 @@ trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache" XDG_DATA_HOME="$work/data"
 failed=0
 
-# want CODE TEXT ARGUMENT...: the exit code, and a text somewhere in the output
-want() {
-    code=$1 text=$2
-    shift 2
-    "$tenon" "$@" > "$work/out" 2>&1 < /dev/null
-    found=$?
-    if [ $found -ne "$code" ] || ! grep -qF -- "$text" "$work/out"; then
-        echo "tenon $*: exit code $found, wanted $code with '$text'; found:"
-        cat "$work/out"
-        failed=1
-    fi
-}
+. "$(dirname "$0")/want.sh"
 
 cat > "$work/m.tn" <<'EOF'
 graph "g" {

@@ -59,12 +59,7 @@ int cli_cmd_sweep(const cli_verb *verb, int argc, char **argv) {
         {"over", CLI_TEXTS, &s.over, "KEY=V,V,...", "an option of the library, or dim.NAME; repeatable: all combinations"},
         {"sample", CLI_COUNT, &s.sample, "N", "only so many combinations, drawn from --seed"},
         {"seed", CLI_COUNT, &s.seed, "N", "of --sample (1)"},
-        TIMING_OPTIONS(&s.timing),
-        {"check", CLI_FLAG, &s.timing.check, NULL, "compare the outputs with those of the slow reference"},
-        {"force", CLI_FLAG, &s.force, NULL, "keep distorted measurements too"},
-        {"db", CLI_TEXT, &s.db, "FILE", "the record store (default: tenon/records.db in XDG_DATA_HOME)"},
-        CLI_INPUT_OPTIONS(&s.timing.inputs),
-        CLI_TARGET_OPTIONS(&s.timing.target),
+        SPACE_OPTIONS(&s.timing, &s.force, &s.db),
         {"json", CLI_FLAG, &s.json, NULL, "print JSON"},
         {0}};
     cli_texts operands = {0};

@@ -94,6 +94,18 @@ static json_t *result_json(const space_result *results, int64_t n, int64_t at, c
                      undominated(results, n, at), "kept", r->kept);
 }
 
+/* `text` followed by a value in quotes, as files of options want it. Frees `text`. */
+static char *add_quoted(char *text, const char *value) {
+    char *longer = cli_alloc(strlen(text) + 2 * strlen(value) + 4), *end = longer + sprintf(longer, "%s\"", text);
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\') *end++ = '\\';
+        *end++ = *value;
+    }
+    strcpy(end, "\"\n");
+    free(text);
+    return longer;
+}
+
 /* A file for --config and TENON_CONFIG. */
 static tn_error *write_config(const char *path, const space *over, int64_t at, const tune_settings *s) {
     cli_texts options = {0}, dims = {0};
@@ -101,9 +113,9 @@ static tn_error *write_config(const char *path, const space *over, int64_t at, c
     char *text = cli_printf("# tenon tune, Tenon %s: goal %s\n", tn_version(), goal_names[s->goal]);
     for (size_t i = 0; i < options.count; i++) {
         const char *equals = strchr(options.items[i], '=');
-        char *longer = cli_printf("%s%.*s = \"%s\"\n", text, (int)(equals - options.items[i]), options.items[i], equals + 1);
+        char *longer = cli_printf("%s%.*s = ", text, (int)(equals - options.items[i]), options.items[i]);
         free(text);
-        text = longer;
+        text = add_quoted(longer, equals + 1);
     }
     tn__os_span span = {text, strlen(text)};
     tn_error *e = tn__os_write_file(&tn__allocator_malloc, path, &span, 1);
@@ -114,7 +126,7 @@ static tn_error *write_config(const char *path, const space *over, int64_t at, c
 
 /* ---- the search ---------------------------------------------------------------------------------------------- */
 
-/* *out_faster: the chosen options against the defaults, interleaved. */
+/* The chosen options against the defaults, interleaved. */
 static tn_error *confirm(const space_run *run, const space *over, int64_t at, const tune_settings *s, tn__comparison *out) {
     cli_texts none = {0}, with = {0}, dims = {0};
     side a = {0}, b = {0};
@@ -166,10 +178,10 @@ static tn_error *tune(const char *path, const tune_settings *s, const space *ove
     space_run run = {.path = path, .kind = "tune", .timing = s->timing, .force = s->force};
     space_result *results = cli_alloc((size_t)(over->total + 1) * sizeof *results);
     int64_t done = 0;
-    uint64_t end = cli_now_ns() + (uint64_t)(s->budget * 1e9);
+    uint64_t start = cli_now_ns();
     tn_error *e = cli_context_create(&s->timing.target.limits, &run.context);
     if (!e) e = store_open(s->db, true, &run.db);
-    for (int64_t at = SPACE_DEFAULTS; !e && at < over->total && (at < 0 || cli_now_ns() < end); at++) {
+    for (int64_t at = SPACE_DEFAULTS; !e && at < over->total && (at < 0 || (double)(cli_now_ns() - start) < s->budget * 1e9); at++) {
         cli_progress("combination %lld of %lld", (long long)done + 1, (long long)over->total + 1);
         e = space_time(&run, over, at, &results[done++]);
     }
@@ -221,12 +233,7 @@ int cli_cmd_tune(const cli_verb *verb, int argc, char **argv) {
         {"over", CLI_TEXTS, &s.over, "KEY=V,V,...", "an option and its values; repeatable (default: threads and some passes)"},
         {"budget", CLI_REAL, &s.budget, "S", "seconds after which no further combination is begun (120)"},
         {"output", CLI_TEXT, &s.output, "FILE", "write the chosen options, for --config or TENON_CONFIG"},
-        {"check", CLI_FLAG, &s.timing.check, NULL, "compare the outputs with those of the slow reference"},
-        TIMING_OPTIONS(&s.timing),
-        {"force", CLI_FLAG, &s.force, NULL, "keep distorted measurements too"},
-        {"db", CLI_TEXT, &s.db, "FILE", "the record store (default: tenon/records.db in XDG_DATA_HOME)"},
-        CLI_INPUT_OPTIONS(&s.timing.inputs),
-        CLI_TARGET_OPTIONS(&s.timing.target),
+        SPACE_OPTIONS(&s.timing, &s.force, &s.db),
         {"json", CLI_FLAG, &s.json, NULL, "print JSON"},
         {0}};
     cli_texts operands = {0};

@@ -1,5 +1,5 @@
 /* A graph as one HTML page that needs nothing else: every node in a table, bodies of control flow behind it, the nodes by op, the
- * drawing. All is there without script, which only adds the search. Every text of the model goes through put_text or put_html. */
+ * drawing. All is there without script, which only adds the search. Every text of the model goes through put_text or cli_put_markup. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +14,10 @@ typedef struct page {
     FILE *to;
 } page;
 
-/* Printable text that HTML takes as text, in elements and in quoted attributes. */
-static void put_html(const char *text, FILE *to) {
-    for (; *text; text++) {
-        if (*text == '&') fputs("&amp;", to);
-        else if (*text == '<') fputs("&lt;", to);
-        else if (*text == '>') fputs("&gt;", to);
-        else if (*text == '"') fputs("&quot;", to);
-        else if (*text == '\'') fputs("&#39;", to);
-        else fputc(*text, to);
-    }
-}
-
 /* Any bytes: what is no printable UTF-8 shows as \xNN. */
 static void put_text(const char *text, FILE *to) {
     char *escaped = cli_escape(text ? text : "");
-    put_html(escaped, to);
+    cli_put_markup(escaped, to);
     free(escaped);
 }
 
@@ -97,7 +85,7 @@ static void put_node(const page *p, size_t graph, uint32_t index) {
     const tn__source_set *set = tn__graph_sources(g, n->source);
     char *sources = cli_sources_text(set->texts, set->n, set->hidden, 0); /* escapes each */
     fputs("</td><td>", to);
-    put_html(sources, to);
+    cli_put_markup(sources, to);
     fputs("</td></tr>\n", to);
     free(sources);
 }

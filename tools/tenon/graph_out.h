@@ -7,6 +7,8 @@
 
 #include "ir/graph.h"
 
+/* Printable text as text of SVG or HTML, in elements and in quoted attributes. */
+void cli_put_markup(const char *text, FILE *to); /* graph_svg.c */
 void cli_graph_write_dot(const tn_graph *graph, FILE *to);
 void cli_graph_write_svg(const tn_graph *graph, FILE *to); /* graph_svg.c */
 void cli_graph_write_html(const tn_graph *graph, FILE *to); /* graph_html.c */

@@ -26,11 +26,13 @@ typedef struct drawing {
     double left, right;
 } drawing;
 
-static void put_escaped(const char *text, FILE *to) {
+void cli_put_markup(const char *text, FILE *to) {
     for (; *text; text++) {
         if (*text == '&') fputs("&amp;", to);
         else if (*text == '<') fputs("&lt;", to);
         else if (*text == '>') fputs("&gt;", to);
+        else if (*text == '"') fputs("&quot;", to);
+        else if (*text == '\'') fputs("&#39;", to);
         else fputc((unsigned char)*text < ' ' ? ' ' : *text, to);
     }
 }
@@ -154,7 +156,7 @@ static void put_edge(const drawing *d, item *self, tn_value v, void *more) {
     double x0 = from->x - d->left, y0 = from->layer * LAYER_HEIGHT + BOX_HEIGHT, x1 = self->x - d->left, y1 = self->layer * LAYER_HEIGHT;
     fprintf(to, "<path d=\"M%.0f %.0f C%.0f %.0f %.0f %.0f %.0f %.0f\"><title>", x0, y0, x0, y0 + 30, x1, y1 - 30, x1, y1);
     char *escaped = cli_escape(cli_type_text(d->g, v, type, sizeof type));
-    put_escaped(escaped, to);
+    cli_put_markup(escaped, to);
     free(escaped);
     fputs("</title></path>\n", to);
 }
@@ -165,15 +167,15 @@ static void put_item(const drawing *d, const item *x, FILE *to) {
     if (set) {
         char *text = cli_sources_text(set->texts, set->n, set->hidden, 0);
         fputs("<g><title>from ", to);
-        put_escaped(text, to);
+        cli_put_markup(text, to);
         fputs("</title>\n", to);
         free(text);
     }
     fprintf(to, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" rx=\"%d\"/>\n", left, top, x->width, BOX_HEIGHT, x->round ? 16 : 3);
     fprintf(to, "<text x=\"%.0f\" y=\"%.0f\">", x->x - d->left, top + (*x->second ? 14 : 21));
-    put_escaped(x->first, to);
+    cli_put_markup(x->first, to);
     fprintf(to, "</text>\n<text class=\"s\" x=\"%.0f\" y=\"%.0f\">", x->x - d->left, top + 27);
-    put_escaped(x->second, to);
+    cli_put_markup(x->second, to);
     fputs(set ? "</text></g>\n" : "</text>\n", to);
 }
 

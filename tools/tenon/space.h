@@ -32,6 +32,15 @@ typedef struct space_run {
     bool force; /* keep distorted measurements too */
 } space_run;
 
+/* What sweep and tune have in common but the space itself: a timing_settings, whether to force, the store's path. */
+#define SPACE_OPTIONS(t, force, db)                                                                                        \
+    TIMING_OPTIONS(t),                                                                                                     \
+    {"check", CLI_FLAG, &(t)->check, NULL, "compare the outputs with those of the slow reference"},                        \
+    {"force", CLI_FLAG, (force), NULL, "keep distorted measurements too"},                                                 \
+    {"db", CLI_TEXT, (db), "FILE", "the record store (default: tenon/records.db in XDG_DATA_HOME)"},                       \
+    CLI_INPUT_OPTIONS(&(t)->inputs),                                                                                       \
+    CLI_TARGET_OPTIONS(&(t)->target)
+
 typedef struct space_result {
     char *what; /* owned: "threads=1 cache=off" */
     int64_t at; /* the combination */

@@ -77,11 +77,11 @@ static tn_error *make_folder(const char *path) {
 /* A store in write-ahead mode wants to write even for its readers. On a read-only disk it is opened as what does not change, which leaves
  * out the log beside it. */
 static tn_error *open_unchanging(store *s) {
-    char *log = cli_printf("%s-wal", s->path), *uri = cli_alloc(3 * strlen(s->path) + sizeof "file:?immutable=1"), *end = uri;
+    char *log = cli_printf("%s-wal", s->path), *uri = cli_alloc(3 * strlen(s->path) + sizeof "file://?immutable=1"), *end = uri;
     struct stat there;
     bool unfinished = stat(log, &there) == 0 && there.st_size > 0;
     free(log);
-    end += sprintf(end, "file:");
+    end += sprintf(end, *s->path == '/' ? "file://" : "file:"); /* else what follows two slashes would be a host */
     for (const char *p = s->path; *p; p++) end += sprintf(end, strchr("?#%", *p) ? "%%%02X" : "%c", (unsigned char)*p);
     strcpy(end, "?immutable=1");
     sqlite3_close(s->db);
