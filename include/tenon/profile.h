@@ -22,6 +22,7 @@ typedef struct tn_profile_row {
     uint64_t runs, total_ns, least_ns; /* so far, of all threads; 0 in hooks */
     double flops;                /* multiplications and additions of products, a run */
     uint64_t bytes;              /* of the values that it touches, each once; of a loop, what its trips read and write */
+    uint64_t live_bytes;         /* of the arena while it runs: of values between their first write and their last read */
 } tn_profile_row;
 
 /* The rows of an executable's most recent specialisation, in the order of its steps, as they were when asked for. Immutable,

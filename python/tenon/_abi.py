@@ -153,6 +153,7 @@ class tn_profile_row(C.Structure):
         ("least_ns", C.c_uint64),
         ("flops", C.c_double),
         ("bytes", C.c_uint64),
+        ("live_bytes", C.c_uint64),
     ]
 
 

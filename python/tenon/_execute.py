@@ -114,7 +114,7 @@ class Executable:
 
     def profile(self) -> list[dict[str, Any]]:
         """What each step took so far, in the order of the steps, after runs with the option profile=True: kind ("kernel", "call", ...),
-        kernel, node, sources, stages, runs, total_ns and least_ns (all threads together), flops and bytes of one run."""
+        kernel, node, sources, stages, runs, total_ns and least_ns (all threads together), flops and bytes of one run, live_bytes of the arena."""
         handle = C.c_void_p()
         check(lib.tn_executable_get_profile(self.handle, C.byref(handle)))
         try:
@@ -127,7 +127,7 @@ class Executable:
         row = _abi.tn_profile_row(struct_size=C.sizeof(_abi.tn_profile_row))
         check(lib.tn_profile_get_row(profile, index, C.byref(row)))
         texts = C.cast(row.sources, C.POINTER(C.c_char_p))
-        found = {name: getattr(row, name) for name in ("stages", "runs", "total_ns", "least_ns", "flops", "bytes")}
+        found = {name: getattr(row, name) for name in ("stages", "runs", "total_ns", "least_ns", "flops", "bytes", "live_bytes")}
         found.update({name: getattr(row, name).decode(errors="replace") for name in ("kind", "kernel", "node")})
         found["sources"] = [(texts[k] or b"").decode(errors="replace") for k in range(row.n_sources)]
         return found

@@ -79,6 +79,7 @@ tn_error *tn__kprogram_plan(tn__kprogram *p) {
     int64_t now = 0;
     for (size_t i = 0; !e && i < steps; i++) {
         now += live[i];
+        p->steps.data[i].live_bytes = (size_t)now;
         if ((size_t)now > p->arena_lower_bound) p->arena_lower_bound = (size_t)now;
     }
     if (!e) qsort(todo, n, sizeof *todo, larger_first);

@@ -90,6 +90,7 @@ typedef struct tn__step {
     const tn__range_check *check; /* CHECK: arena */
     uint32_t n_scratch;   /* KERNEL */
     tn__scratch *scratch; /* arena */
+    size_t live_bytes;    /* of the arena, by tn__kprogram_plan */
 } tn__step;
 
 /* A run may get the same memory as input `in` and as output `out`: the kernel of `step` makes the output over the input, nobody reads the

@@ -350,6 +350,35 @@ static void partial_hooks(void **state) {
     tn__os_mutex_deinit(&w.mutex);
 }
 
+/* p = x x, q = p x, y = q x + p: p is read to the end, and y is the caller's memory. */
+static void live_bytes_of_steps(void **state) {
+    (void)state;
+    enum { VALUE = 64 * 64 * 4 };
+    static const uint64_t wanted[] = {VALUE, 2 * VALUE, 2 * VALUE};
+    tn_graph *g;
+    tn_executable *exe;
+    ok(tn_graph_create(context, "live", &g));
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){64, 64});
+    tn_value p = op2(g, "matmul", x, x, ""), q = op2(g, "matmul", p, x, "");
+    tn_graph_output(g, "y", op2(g, "add", op2(g, "matmul", q, x, ""), p, ""));
+    ok(tn_graph_check(g));
+    tn_options *o = options("cpu", "on", NULL);
+    ok(tn_options_set(o, "passes_off", "layout,stages"));
+    ok(tn_compile(g, o, &exe));
+    tn_profile *profile;
+    ok(tn_executable_get_profile(exe, &profile));
+    assert_int_equal(tn_profile_get_count(profile), 3);
+    for (uint32_t k = 0; k < 3; k++) {
+        tn_profile_row r = {.struct_size = sizeof r};
+        ok(tn_profile_get_row(profile, k, &r));
+        assert_int_equal(r.live_bytes, wanted[k]);
+    }
+    tn_profile_release(profile);
+    tn_executable_release(exe);
+    tn_options_release(o);
+    tn_graph_release(g);
+}
+
 static int setup(void **state) {
     (void)state;
     ok(tn_context_create(NULL, &context));
@@ -365,7 +394,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_counts_and_reset), cmocka_unit_test(slowest), cmocka_unit_test(refused_in_words), cmocka_unit_test(hooks_come_in_pairs),
-        cmocka_unit_test(a_step_that_fails_ends), cmocka_unit_test(steps_of_the_session),
+        cmocka_unit_test(a_step_that_fails_ends), cmocka_unit_test(steps_of_the_session), cmocka_unit_test(live_bytes_of_steps),
         cmocka_unit_test(partial_hooks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -85,10 +85,11 @@ static json_t *rows_json(const tn_profile_row *rows, uint32_t n) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < n; i++) {
         const tn_profile_row *r = &rows[i];
-        json_array_append_new(list, json_pack("{ss ss so so sI sI sI sI sI sf sI}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
+        json_array_append_new(list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
                                               "sources", cli_sources_json(r->sources, r->n_sources), "sources_hidden", (json_int_t)r->n_sources_hidden,
                                               "stages", (json_int_t)r->stages, "runs", (json_int_t)r->runs, "total_ns", (json_int_t)r->total_ns,
-                                              "min_ns", (json_int_t)r->least_ns, "flops", r->flops, "bytes", (json_int_t)r->bytes));
+                                              "min_ns", (json_int_t)r->least_ns, "flops", r->flops, "bytes", (json_int_t)r->bytes,
+                                              "live_bytes", (json_int_t)r->live_bytes));
     }
     return list;
 }

@@ -67,9 +67,9 @@ static void end_span(cli_trace *t, const char *category, const char *name, const
     json_t *o = event(t, category, name, STEPS_ROW, t->open[t->depth], now);
     if (row && *row->node) json_object_set_new_nocheck(o, "name", cli_joined_json(name, row->node));
     if (row && strcmp(row->kind, "phase")) {
-        json_t *args = json_pack("{so so so sI sf sI}", "kernel", cli_text_json(row->kernel), "node", cli_text_json(row->node), "sources",
+        json_t *args = json_pack("{so so so sI sf sI sI}", "kernel", cli_text_json(row->kernel), "node", cli_text_json(row->node), "sources",
                                  cli_sources_json(row->sources, row->n_sources), "stages", (json_int_t)row->stages, "flops", row->flops, "bytes",
-                                 (json_int_t)row->bytes);
+                                 (json_int_t)row->bytes, "live_bytes", (json_int_t)row->live_bytes);
         json_object_set_new_nocheck(o, "args", args);
     }
     json_array_append_new(t->events, o);

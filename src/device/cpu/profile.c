@@ -21,6 +21,7 @@ tn_profile_row tn__cpu_row(const tn__kprogram *p, const tn__step *s) {
                                         [TN__STEP_LOOP] = "loop", [TN__STEP_CHECK] = "check"};
     uint32_t node = s->kind == TN__STEP_KERNEL ? s->stages[0].node : s->kind == TN__STEP_COPY ? TN__NO_NODE : s->node;
     tn_profile_row r = tn__profile_row_of(p->graph, node == TN__NO_NODE ? NULL : &p->graph->nodes.data[node], s->source, kinds[s->kind]);
+    r.live_bytes = s->live_bytes;
     if (s->kind == TN__STEP_KERNEL) r.kernel = p->kernels.data[s->stages[0].kernel]->name, r.stages = s->n_stages;
     for (uint32_t i = 0; i < s->n_stages; i++) {
         r.flops += p->kernels.data[s->stages[i].kernel]->flops;
