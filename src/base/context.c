@@ -1,7 +1,5 @@
 #include "base/context.h"
 
-#include <stdio.h>
-
 #include "base/os.h"
 
 struct tn__shared {
@@ -100,16 +98,6 @@ void tn_context_release(tn_context *context) {
     tn__custom_table_release(context->custom_ops);
     tn__handle_deinit(&context->handle);
     tn__free(&a, context, sizeof *context);
-}
-
-void tn__log(const tn_context *c, tn_log_level level, const char *format, ...) {
-    if (!c->log) return;
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    c->log(c->log_self, level, text);
 }
 
 const char *tn_version(void) { return TN_VERSION_TEXT; }

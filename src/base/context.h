@@ -36,5 +36,4 @@ static inline tn_error *tn__context_poll(const tn_context *c) {
 }
 /* NULL: out of memory. Thread-safe; the object guards itself. */
 void *tn__context_get_shared(tn_context *c, const tn__shared_kind *kind);
-void tn__log(const tn_context *c, tn_log_level level, const char *format, ...) TN_PRINTF(3, 4);
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "bridge/clusters.h"
 #include "bridge/guard.h"
 #include "ir/op_table.h"

@@ -193,30 +193,33 @@ const char *tn__cache_check(const tn__cache_key *key, const void *data, size_t b
 /* ---- files ------------------------------------------------------------------------------------------------------------ */
 
 /* The path of an entry in a folder that is there and ours; NULL and a note otherwise. */
-static char *entry_path(tn_context *c, const char *dir, const tn__cache_key *key) {
-    tn_error *e = tn__os_make_private_folder(&c->allocator, dir);
+static char *entry_path(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key) {
+    tn_error *e = tn__os_make_private_folder(&c->allocator, cache->dir);
     tn__text path;
     tn__text_init(&path, &c->allocator);
-    if (!e) tn__text_addf(&path, "%s/%016" PRIx64 "%016" PRIx64 ".tno", dir, key->word[0], key->word[1]);
-    else tn__log(c, TN_LOG_INFO, "code cache is not used: %s", tn_error_get_message(e));
+    if (!e) tn__text_addf(&path, "%s/%016" PRIx64 "%016" PRIx64 ".tno", cache->dir, key->word[0], key->word[1]);
+    else tn__log_to(&cache->log, TN_LOG_INFO, "code cache is not used: %s", tn_error_get_message(e));
     tn_error_destroy(e);
     return tn__text_take(&path);
 }
 
-bool tn__cache_load(tn_context *c, const char *dir, const tn__cache_key *key, tn__cache_entry *out) {
+bool tn__cache_load(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key, tn__cache_entry *out) {
     memset(out, 0, sizeof *out);
-    char *path = entry_path(c, dir, key);
+    char *path = entry_path(c, cache, key);
     if (!path) return false;
     tn_error *e = tn__os_read_file(&c->allocator, path, max_entry, &out->data, &out->bytes);
     if (e) {
-        tn__log(c, TN_LOG_INFO, "code cache, compiling: %s", tn_error_get_message(e));
+        tn__log_to(&cache->log, TN_LOG_DEBUG, "code cache, compiling: %s", tn_error_get_message(e));
         tn_error_destroy(e);
     } else {
         const char *wrong = tn__cache_check(key, out->data, out->bytes, &out->object, &out->object_bytes);
         if (wrong) {
-            tn__log(c, TN_LOG_INFO, "code cache, compiling: '%s' is %s", path, wrong);
+            tn__log_to(&cache->log, TN_LOG_INFO, "code cache, compiling: '%s' is %s", path, wrong);
             tn__cache_release(c, out);
-        } else tn__os_touch(path);
+        } else {
+            tn__log_to(&cache->log, TN_LOG_DEBUG, "code cache: '%s' has the code", path);
+            tn__os_touch(path);
+        }
     }
     tn__strfree(&c->allocator, path);
     return out->data != NULL;
@@ -230,14 +233,14 @@ void tn__cache_release(tn_context *c, tn__cache_entry *entry) {
 void tn__cache_store(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key, const void *object, size_t bytes) {
     uint64_t most = cache->max_bytes && cache->max_bytes < max_entry ? cache->max_bytes : max_entry;
     if (!bytes || bytes > most || bytes + TN__CACHE_HEADER > most) return;
-    char *path = entry_path(c, cache->dir, key);
+    char *path = entry_path(c, cache, key);
     if (!path) return;
     unsigned char front[TN__CACHE_HEADER];
     tn__cache_header(key, object, bytes, front);
     tn__os_span spans[2] = {{front, sizeof front}, {object, bytes}};
     tn_error *e = tn__os_write_file_quickly(&c->allocator, path, spans, 2);
-    if (e) tn__log(c, TN_LOG_INFO, "code cache: %s", tn_error_get_message(e));
-    else tn__cache_trim(c, cache->dir, cache->max_bytes);
+    if (e) tn__log_to(&cache->log, TN_LOG_INFO, "code cache: %s", tn_error_get_message(e));
+    else tn__cache_trim(c, cache);
     tn_error_destroy(e);
     tn__strfree(&c->allocator, path);
 }

@@ -21,7 +21,7 @@ void tn__cache_header(const tn__cache_key *key, const void *object, size_t bytes
 const char *tn__cache_check(const tn__cache_key *key, const void *data, size_t bytes, const void **out_object,
                             size_t *out_bytes);
 
-/* Reads the entry of `key` below `dir`. False: there is none that can be used, noted in the log. An entry is released by
+/* Reads the entry of `key`. False: there is none that can be used, noted in the log. An entry is released by
  * tn__cache_release; its object lies within `data`. */
 typedef struct tn__cache_entry {
     char *data;
@@ -29,12 +29,12 @@ typedef struct tn__cache_entry {
     const void *object;
     size_t object_bytes;
 } tn__cache_entry;
-bool tn__cache_load(tn_context *c, const char *dir, const tn__cache_key *key, tn__cache_entry *out); /* marks the entry as used now */
+bool tn__cache_load(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key, tn__cache_entry *out); /* marks the entry as used now */
 void tn__cache_release(tn_context *c, tn__cache_entry *entry);
 /* Writes (or replaces) the entry of `key`, then trims; an entry that alone is over the bound is not written. A failure is only noted in the
  * log. */
 void tn__cache_store(tn_context *c, const tn__code_cache *cache, const tn__cache_key *key, const void *object, size_t bytes);
-/* Removes the entries used longest ago until all of them together have at most `max_bytes` (0: any), and what a process that died left
+/* Removes the entries used longest ago until all of them together have at most cache->max_bytes (0: any), and what a process that died left
  * half-written. Touches nothing but entries. */
-void tn__cache_trim(tn_context *c, const char *dir, uint64_t max_bytes);
+void tn__cache_trim(tn_context *c, const tn__code_cache *cache);
 #endif

@@ -50,7 +50,9 @@ static bool remove_one(const tn_allocator *a, const char *dir, const char *name)
 
 /* Another process may do the same at the same time: both remove the same oldest ones first, and a reader that has an entry open keeps
  * what it opened. So no lock is needed. */
-void tn__cache_trim(tn_context *c, const char *dir, uint64_t max_bytes) {
+void tn__cache_trim(tn_context *c, const tn__code_cache *cache) {
+    const char *dir = cache->dir;
+    uint64_t max_bytes = cache->max_bytes;
     static const int64_t abandoned_ns = 3600 * (int64_t)1000000000; /* no write takes that long: its process died */
     listing l = {.a = &c->allocator};
     tn_error *e = tn__os_visit_folder(l.a, dir, add, &l);
@@ -64,7 +66,7 @@ void tn__cache_trim(tn_context *c, const char *dir, uint64_t max_bytes) {
         if (abandoned || (whole && max_bytes && total > max_bytes))
             if (remove_one(l.a, dir, f->name)) total -= f->bytes;
     }
-    if (e) tn__log(c, TN_LOG_INFO, "code cache: %s", tn_error_get_message(e));
+    if (e) tn__log_to(&cache->log, TN_LOG_INFO, "code cache: %s", tn_error_get_message(e));
     tn_error_destroy(e);
     TN__VEC_FREE(l.a, &l.files);
 }

@@ -1,6 +1,7 @@
 /* Code generation: kernels to machine code in memory, through LLVM. */
 #ifndef TN_CODEGEN_CODEGEN_H
 #define TN_CODEGEN_CODEGEN_H
+#include "base/log.h"
 #include "kernel/kernel.h"
 #include "rt/pool.h"
 
@@ -24,13 +25,14 @@ tn_error *tn__target_check_host(tn_context *c, const tn__target *target);
 
 /* The disk cache of compiled code. */
 typedef struct tn__code_cache {
-    const char *dir;
+    const char *dir;    /* NULL: there is none */
     uint64_t max_bytes; /* of all entries; 0: no bound */
+    tn__logger log;     /* of what code generation has to say, cache or not */
 } tn__code_cache;
 
 /* A set of compiled kernels; immutable, thread-safe. */
 typedef struct tn__code tn__code;
-/* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With `cache` (NULL: none) the code is taken
+/* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With a cache the code is taken
  * from the disk cache where it is there and sound, and put there where it was not.
  * What is expected to end more than `budget_ms` (0: no bound) after the call is compiled quickly: the same bits from slower code, which is
  * not put into the cache. */

@@ -199,14 +199,14 @@ static tn_error *link_units(tn__code *code, build *b) {
 }
 
 /* True when the code came from the cache; whatever is wrong with an entry only means compiling. */
-static bool link_cached(tn__code *code, build *b, const char *dir, const tn__cache_key *key) {
+static bool link_cached(tn__code *code, build *b, const tn__code_cache *cache, const tn__cache_key *key) {
     tn__cache_entry entry;
-    if (!tn__cache_load(b->c, dir, key, &entry)) return false;
+    if (!tn__cache_load(b->c, cache, key, &entry)) return false;
     bool whole = split(b, entry.object, entry.object_bytes);
     tn__cache_release(b->c, &entry);
     tn_error *e = whole ? link_units(code, b) : TN__FAIL(&b->c->allocator, CODEGEN, "an entry does not hold together");
     dispose_objects(b);
-    if (e) tn__log(b->c, TN_LOG_INFO, "code cache, compiling: %s", tn_error_get_message(e));
+    if (e) tn__log_to(&cache->log, TN_LOG_INFO, "code cache, compiling: %s", tn_error_get_message(e));
     code->from_cache = !e;
     tn_error_destroy(e);
     return code->from_cache;
@@ -215,18 +215,20 @@ static bool link_cached(tn__code *code, build *b, const char *dir, const tn__cac
 static tn_error *create(tn__code *code, build *b, const tn__code_cache *cache, tn__pool *pool) {
     TN__TRY(find_distinct(b));
     tn__cache_key key = {{0}};
-    if (cache) {
+    if (cache->dir) {
         tn__cache_key *list = TN__ARENA_ARRAY(&b->arena, tn__cache_key, b->n_distinct + 1);
         if (!list) return tn__error_oom();
         for (uint32_t i = 0; i < b->n_distinct; i++) list[i] = b->identities[b->order[i]];
         key = tn__cache_key_make(b->target, list, b->n_distinct);
-        if (link_cached(code, b, cache->dir, &key)) return NULL;
+        if (link_cached(code, b, cache, &key)) return NULL;
     }
     tn_error *e = compile(b, pool);
+    tn__log_to(&cache->log, TN_LOG_DEBUG, "code: %u kernels, %u of them distinct, in %u pieces, %.1f ms", b->n, b->n_distinct, b->n_units,
+               (double)(tn__os_clock_ns() - b->start_ns) * 1e-6);
     uint32_t n_quick = 0;
     for (uint32_t i = 0; i < b->n_units; i++) n_quick += b->units[i].quick ? b->units[i].n : 0;
-    if (n_quick) tn__log(b->c, TN_LOG_INFO, "compile_budget_ms: %u of %u kernels were compiled quickly and are slower", n_quick, b->n_distinct);
-    if (!e && cache && !n_quick) store(b, cache, &key);
+    if (n_quick) tn__log_to(&cache->log, TN_LOG_INFO, "compile_budget_ms: %u of %u kernels were compiled quickly and are slower", n_quick, b->n_distinct);
+    if (!e && cache->dir && !n_quick) store(b, cache, &key);
     if (!e) e = link_units(code, b);
     dispose_objects(b);
     for (int32_t i = 0; i < b->n_machines; i++)

@@ -2,6 +2,7 @@
 #ifndef TN_DEVICE_DEVICE_H
 #define TN_DEVICE_DEVICE_H
 #include "base/hook.h"
+#include "base/log.h"
 #include "device/profile.h"
 #include "op/op.h"
 #include "tenon/exec.h"
@@ -23,6 +24,7 @@ typedef struct tn__device_config {
     uint64_t compile_budget_ms; /* of code generation of one specialisation, as in tn__code_create */
     bool profile;               /* measure every step of every run */
     tn_hook hook;               /* all NULL: none */
+    tn__logger log;
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */
 } tn__device_config;
 

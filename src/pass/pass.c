@@ -61,7 +61,8 @@ static size_t count_effects(const tn_graph *g) {
 }
 #endif
 
-tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, const tn_hook *hook, tn_graph **out) {
+tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, const tn__pass_watch *watch, tn_graph **out) {
+    const tn__pass_watch w = watch ? *watch : (tn__pass_watch){0};
     *out = NULL;
     TN__TRY(tn__passes_check(&g->context->allocator, disabled));
     TN__TRY(tn__passes_check(&g->context->allocator, stop_after));
@@ -74,9 +75,11 @@ tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *st
     for (size_t i = 0; !e && i < N_PASSES; i++) {
         if ((e = tn__context_poll(g->context))) break;
         if (passes[i].run && !tn__pass_is_off(disabled, passes[i].name)) {
-            tn__phase_begin(hook, passes[i].name);
+            size_t before = own->nodes.count;
+            tn__phase_begin(w.hook, passes[i].name);
             e = tn__error_prefix(passes[i].run(own), "pass %s", passes[i].name);
-            tn__phase_end(hook, passes[i].name);
+            tn__phase_end(w.hook, passes[i].name);
+            if (!e && w.log) tn__log_to(w.log, TN_LOG_DEBUG, "pass %s: %zu nodes became %zu", passes[i].name, before, own->nodes.count);
 #ifndef NDEBUG
             if (!e) e = tn__error_prefix(tn__graph_verify(own), "after pass %s", passes[i].name);
             if (!e && count_effects(own) != effects)

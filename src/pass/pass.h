@@ -3,6 +3,7 @@
 #ifndef TN_PASS_PASS_H
 #define TN_PASS_PASS_H
 #include "base/hook.h"
+#include "base/log.h"
 #include "ir/graph.h"
 
 /* Each consumes nothing and leaves its result in `g`. */
@@ -17,9 +18,13 @@
 bool tn__pass_is_off(const char *disabled, const char *name);
 /* An error naming the first entry of the list that is no pass. */
 tn_error *tn__passes_check(const tn_allocator *a, const char *disabled);
-/* A private copy of `g` after the passes that are not disabled, up to and including `stop_after` (NULL: all); `hook` (may be NULL) hears of
- * each. */
-tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, const tn_hook *hook, tn_graph **out);
+/* Who hears of each pass. */
+typedef struct tn__pass_watch {
+    const tn_hook *hook;   /* or NULL */
+    const tn__logger *log; /* or NULL */
+} tn__pass_watch;
+/* A private copy of `g` after the passes that are not disabled, up to and including `stop_after` (NULL: all); `watch` may be NULL. */
+tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, const tn__pass_watch *watch, tn_graph **out);
 
 /* ---- what passes are written with ---------------------------------------------------------------------------- */
 

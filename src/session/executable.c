@@ -61,6 +61,14 @@ void tn__settings_release(tn__settings *s) {
     tn_context_release(c);
 }
 
+/* Of the four names, which stand in order. */
+static tn__logger logger_of(tn_context *context, const tn_options *o) {
+    static const char *const names[] = {[TN_LOG_ERROR] = "error", [TN_LOG_WARN] = "warn", [TN_LOG_INFO] = "info", [TN_LOG_DEBUG] = "debug"};
+    tn__logger l = {context, TN_LOG_ERROR, o->ranks[TN__OPTION_log_level] != TN__OPTION_DEFAULT};
+    while (strcmp(names[l.most], o->values[TN__OPTION_log_level])) l.most++;
+    return l;
+}
+
 static tn_error *settings_create(tn_context *context, const tn_options *o, tn__settings **out) {
     const tn_allocator *a = &context->allocator;
     const char *name = o->values[TN__OPTION_device];
@@ -92,7 +100,8 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
                                     .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),
                                     .profile = !strcmp(o->values[TN__OPTION_profile], "on"),
-                                    .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook};
+                                    .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook,
+                                    .log = logger_of(context, o)};
     bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
@@ -288,6 +297,17 @@ static uint64_t key_hash(const int64_t *key, size_t n) {
     return h;
 }
 
+/* The one line of a compilation. */
+static void report(const tn_executable *e, const entry *x) {
+    const tn__settings *s = e->settings;
+    if (s->config.dry || !tn__log_wants(&s->config.log, TN_LOG_INFO)) return;
+    tn_executable_stats n = {.struct_size = sizeof n};
+    tn__program_add_stats(x->program, &n);
+    tn__log_to(&s->config.log, TN_LOG_INFO, "compiled '%s'%s for %s: %u kernels (%u from the cache), %u calls, %" PRIu64 " bytes of arena, %" PRIu64
+               " of constants, %" PRIu64 " of code, in %.1f ms", e->graph->name, e->level ? ", a part" : "", s->device->name, n.n_kernels,
+               n.from_cache, n.n_calls, n.arena_bytes, n.constant_bytes, n.code_bytes, (double)x->compile_ns * 1e-6);
+}
+
 static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
     const tn_graph *g = e->graph;
     const tn_allocator *a = &g->context->allocator;
@@ -312,6 +332,7 @@ static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
     for (size_t i = 0; i < g->inputs.count; i++) tn_tensor_release(values[i]);
     tn__free(a, values, n * sizeof *values);
     x->compile_ns = tn__os_clock_ns() - start;
+    if (!error) report(e, x);
     return error;
 }
 

@@ -53,6 +53,18 @@ export TENON_CACHE_MAX_BYTES=4096
 want 0 "from: environment TENON_CACHE_MAX_BYTES" options --config "$work/tenon.conf"
 unset TENON_CACHE_MAX_BYTES
 
+# messages: none unasked, and those of the level asked for by whichever way
+printf 'graph "said" {\n  input %%1 "x" : f32[8]\n  %%2 = neg(%%1) : f32[8]\n  output "y" %%2\n}\n' > "$work/said.tn"
+want 0 "tenon: debug: pass dce: 1 nodes became 1" run "$work/said.tn" --input x=zeros --log-level debug
+want 0 "tenon: info: compiled 'said' for cpu: 1 kernels" run "$work/said.tn" --input x=zeros --log-level info
+if grep -q "debug:" "$work/err"; then echo "log_level info: lines of debug"; failed=1; fi
+want 0 "f32[8]" run "$work/said.tn" --input x=zeros
+if [ -s "$work/err" ]; then echo "no log_level: lines"; cat "$work/err"; failed=1; fi
+export TENON_LOG_LEVEL=info
+want 0 "tenon: info: compiled 'said' for cpu: 1 kernels" run "$work/said.tn" --input x=zeros
+unset TENON_LOG_LEVEL
+want 1 "wanted error|warn|info|debug" run "$work/said.tn" --log-level all
+
 # two commands of which one does nothing
 want 1 "B is slower" compare --rounds 11 --calls 1 --fail-if slower cmd:: "cmd:sleep 0.05"
 want 0 '"verdict": "faster"' compare --rounds 11 --calls 1 --fail-if slower --json "cmd:sleep 0.05" cmd::

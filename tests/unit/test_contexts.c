@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/context.h"
+#include "base/log.h"
 #include "tenon/ops.h"
 #include "tenon/tenon.h"
 
@@ -99,7 +99,9 @@ static void one_round(user *u, int round) {
         return;
     *(int64_t *)tn_tensor_get_data(axes) = 1;
     *(float *)tn_tensor_get_data(scale) = (float)(u->number + 1);
-    if (fails(u, tn_graph_create(u->context, "one of eight", &g))) return;
+    char name[32];
+    snprintf(name, sizeof name, "of user %d", u->number); /* the library's own lines name it */
+    if (fails(u, tn_graph_create(u->context, name, &g))) return;
     tn_value v = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (const int64_t[]){symbolic ? tn_graph_symbol(g, "N") : n, k});
     if (dense) v = tn_op_relu(g, tn_op_matmul(g, v, tn_graph_constant(g, w)));
     else v = tn_op_reduce_sum(g, tn_op_neg(g, v), tn_graph_constant(g, axes), NULL);
@@ -164,7 +166,7 @@ static void test_eight_contexts(void **state) {
         assert_int_equal(atomic_load(&u->foreign), 0);
         assert_int_equal(atomic_load(&u->live), 0);
         assert_true(atomic_load(&u->taken) > 0 && atomic_load(&u->calls) > 20);
-        assert_int_equal(atomic_load(&u->lines), ROUNDS);
+        assert_true(atomic_load(&u->lines) >= 2 * ROUNDS); /* one of ours, at least one of the library's */
         assert_int_equal(atomic_load(&u->wrong_lines), 0);
     }
 }

@@ -376,6 +376,25 @@ static void check_profile(void) {
     tn_executable_release(on), tn_executable_release(off), tn_graph_release(g);
 }
 
+static unsigned heard[TN_LOG_DEBUG + 1];
+static void hear(void *self, tn_log_level level, const char *message) { heard[level]++; }
+
+static void check_log_level(void) {
+    tn_context *usual = c;
+    ok(tn_context_create(&(tn_context_options){.struct_size = sizeof(tn_context_options), .log = hear}, &c));
+    tn_graph *g = new_graph(false);
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++) {
+        memset(heard, 0, sizeof heard);
+        tn_executable *x = COMPILE(g, {"log_level", levels[i]});
+        assert_int_equal(heard[TN_LOG_INFO], i >= 2); /* the line of the compilation */
+        assert_true(i == 3 ? heard[TN_LOG_DEBUG] > 10 : !heard[TN_LOG_DEBUG]); /* one a pass */
+        tn_executable_release(x);
+    }
+    tn_graph_release(g), tn_context_release(c);
+    c = usual;
+}
+
 /* Weights of 1 + 2^-12: a bf16 and an f16 are 1. Both need half the bytes. The last column keeps them from being one number. */
 static void check_precision(void) {
     static float w[COLUMNS * COLUMNS];

@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/context.h"
+#include "base/log.h"
 #include "cli.h"
 #include "session/session.h"
 
+/* The tool asks for no more than warnings; whoever sets option log_level gets what it lets through. */
+static _Atomic bool wants_all;
+
 static void log_line(void *self, tn_log_level level, const char *message) {
-    if (level <= TN_LOG_WARN) cli_fail("%s%s", level == TN_LOG_WARN ? "warning: " : "", message);
+    static const char *const before[] = {[TN_LOG_ERROR] = "", [TN_LOG_WARN] = "warning: ", [TN_LOG_INFO] = "info: ", [TN_LOG_DEBUG] = "debug: "};
+    if (level <= TN_LOG_WARN || wants_all) cli_fail("%s%s", before[level], message);
 }
 
 static const struct limit {
@@ -86,6 +90,7 @@ tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_o
     tn_error *e = tn_options_create(context, &options);
     if (e) return e;
     e = set_all(options, target);
+    if (!e && strcmp(tn_options_get_origin(options, "log_level"), "default")) wants_all = true;
     if (e) tn_options_release(options);
     else *out_options = options;
     return e;

@@ -293,7 +293,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &(tn__pool_config){config->threads, config->spin_us, config->pinned}, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
-    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &config->hook, &own));
+    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log}, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
@@ -301,16 +301,19 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
 #include "pass/passes.def"
 #undef TN__PASS_GRAPH
 #undef TN__PASS_LOWER
+    size_t own_nodes = own->nodes.count;
     tn__phase_begin(&config->hook, "lowering");
     tn_error *e = tn__kprogram_create(c->context, own, &lower, &c->program);
     tn__phase_end(&config->hook, "lowering");
     if (e || config->dry) return e;
+    tn__log_to(&config->log, TN_LOG_DEBUG, "lowering: %zu nodes became %zu kernels in %zu steps, %zu bytes of arena, at least %zu at a time",
+               own_nodes, c->program->kernels.count, c->program->steps.count, c->program->arena_bytes, c->program->arena_lower_bound);
     TN__TRY(check_memory(c, config));
     TN__TRY(watch(c, config));
-    tn__code_cache cache = {config->cache_dir, config->cache_max_bytes};
+    tn__code_cache cache = {config->cache_dir, config->cache_max_bytes, config->log};
     tn__phase_begin(&config->hook, "code generation");
     if (c->program->kernels.count)
-        e = tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, config->cache_dir ? &cache : NULL,
+        e = tn__code_create(c->context, &target, c->program->kernels.data, (uint32_t)c->program->kernels.count, &cache,
                             config->compile_budget_ms, c->pool, &c->code);
     tn__phase_end(&config->hook, "code generation");
     if (e) return e;
