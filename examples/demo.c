@@ -263,9 +263,9 @@ int main(void) {
     char processor[128];
     tn__cpu_name(processor, sizeof processor);
     must(tn__ceilings_measure(context, NULL, NULL, &ceilings), "ceilings");
-    double ceiling = ceilings.fma_f32_all * 1e-9;
+    double ceiling = ceilings.all.fma_f32 * 1e-9;
     printf("Tenon %s on %s\nmeasured ceiling, f32 multiply-add: %.1f GFLOP/s on all processors, %.1f on one\n\n", tn_version(), processor,
-           ceiling, ceilings.fma_f32 * 1e-9);
+           ceiling, ceilings.one.fma_f32 * 1e-9);
     printf("%-12s %-4s %9s %9s %9s %9s %9s %10s %10s %10s\n", "graph", "on", "min ms", "median ms", "p90 ms", "GFLOP/s", "of ceil.",
            "arena B", "compile ms", "worst ulp");
     bool good = measure(context, "residual-cnn", build_cnn, folder, ceiling);

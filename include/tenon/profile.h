@@ -23,6 +23,8 @@ typedef struct tn_profile_row {
     double flops;                /* multiplications and additions of products, a run */
     uint64_t bytes;              /* of the values that it touches, each once; of a loop, what its trips read and write */
     uint64_t live_bytes;         /* of the arena while it runs: of values between their first write and their last read */
+    tn_dtype product_dtype;      /* of the factors of its products as they are multiplied: f32 also for stored f16 and bf16, i8 for products of
+                                  * 8-bit integers four at a time; TN_DTYPE_NONE: it has no products. Of several, that of the most */
 } tn_profile_row;
 
 /* The rows of an executable's most recent specialisation, in the order of its steps, as they were when asked for. Immutable,

@@ -154,6 +154,7 @@ class tn_profile_row(C.Structure):
         ("flops", C.c_double),
         ("bytes", C.c_uint64),
         ("live_bytes", C.c_uint64),
+        ("product_dtype", C.c_int),
     ]
 
 
@@ -174,6 +175,7 @@ FUNCTIONS = [
     ("tn_custom_call_set_output", C.c_void_p, [C.c_void_p, C.c_uint32, C.c_int, C.c_int32, C.c_void_p]),
     ("tn_custom_op_register", C.c_void_p, [C.c_void_p, C.c_void_p]),
     ("tn_custom_op_unregister", C.c_void_p, [C.c_void_p, C.c_char_p]),
+    ("tn_dtype_name", C.c_char_p, [C.c_int]),
     ("tn_error_destroy", None, [C.c_void_p]),
     ("tn_error_get_code", C.c_int, [C.c_void_p]),
     ("tn_error_get_message", C.c_char_p, [C.c_void_p]),

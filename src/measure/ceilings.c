@@ -227,34 +227,60 @@ static tn_error *call_ns(tn_context *c, double *out) {
 #define MEMORY_LEAST ((uint64_t)128 << 20)
 #define MEMORY_MOST ((uint64_t)512 << 20)
 
-static tn_error *measure(tn_context *c, tn__pool *pool, void (*progress)(void *, const char *), void *self, tn__ceilings *m) {
-    static const char *const levels[TN__CACHE_LEVELS] = {"level 1 cache", "level 2 cache", "level 3 cache"};
-    const loops *l = best_loops();
-    uint64_t caches[TN__CACHE_LEVELS], bytes = MEMORY_LEAST;
-    tn__cpu_caches(caches);
+/* An array that no cache holds. */
+typedef struct memory {
+    float *data;
+    uint64_t bytes;
+} memory;
+
+static tn_error *memory_create(tn_context *c, const uint64_t caches[TN__CACHE_LEVELS], memory *out) {
+    *out = (memory){NULL, MEMORY_LEAST};
     for (int k = 0; k < TN__CACHE_LEVELS; k++)
-        if (caches[k] * 2 > bytes) bytes = caches[k] * 2;
-    if (bytes > MEMORY_MOST) bytes = MEMORY_MOST;
-    float *data = c->allocator.allocate(c->allocator.self, bytes, 64);
-    if (!data) return tn__error_oom();
-    memset(data, 0, bytes);
-    if (progress) progress(self, "multiply-add rate");
-    m->fma_f32 = rate_of(NULL, l->fma, l->fma_flops);
-    m->fma_f32_all = rate_of(pool, l->fma, l->fma_flops);
-    m->fma_f64 = rate_of(NULL, l->fma_f64, l->fma_flops / 2);
-    m->dot_i8 = rate_of(NULL, best_dot(), DOT_FLOPS);
+        if (caches[k] * 2 > out->bytes) out->bytes = caches[k] * 2;
+    if (out->bytes > MEMORY_MOST) out->bytes = MEMORY_MOST;
+    out->data = c->allocator.allocate(c->allocator.self, out->bytes, 64);
+    if (!out->data) return tn__error_oom();
+    memset(out->data, 0, out->bytes);
+    return NULL;
+}
+
+static void memory_free(tn_context *c, memory *m) { c->allocator.deallocate(c->allocator.self, m->data, m->bytes); }
+
+typedef struct watcher {
+    void (*progress)(void *self, const char *what);
+    void *self;
+} watcher;
+static void tell(const watcher *w, const char *what) {
+    if (w->progress) w->progress(w->self, what);
+}
+
+static void measure_rates(tn__pool *pool, const memory *m, const watcher *w, tn__rates *r) {
+    const loops *l = best_loops();
+    tell(w, "multiply-add rate");
+    r->fma_f32 = rate_of(pool, l->fma, l->fma_flops);
+    r->fma_f64 = rate_of(pool, l->fma_f64, l->fma_flops / 2);
+    r->dot_i8 = rate_of(pool, best_dot(), DOT_FLOPS);
+    tell(w, "memory");
+    r->memory_read = read_rate(pool, l, m->data, m->bytes);
+}
+
+static tn_error *measure(tn_context *c, tn__pool *pool, const watcher *w, tn__ceilings *out) {
+    static const char *const levels[TN__CACHE_LEVELS] = {"level 1 cache", "level 2 cache", "level 3 cache"};
+    uint64_t caches[TN__CACHE_LEVELS];
+    memory m;
+    tn__cpu_caches(caches);
+    TN__TRY(memory_create(c, caches, &m));
+    measure_rates(NULL, &m, w, &out->one);
+    measure_rates(pool, &m, w, &out->all);
     for (int k = 0; k < TN__CACHE_LEVELS; k++) {
-        if (!caches[k] || caches[k] >= bytes) continue;
-        if (progress) progress(self, levels[k]);
-        m->level_read[k] = read_rate(NULL, l, data, caches[k] / 2);
+        if (!caches[k] || caches[k] >= m.bytes) continue;
+        tell(w, levels[k]);
+        out->level_read[k] = read_rate(NULL, best_loops(), m.data, caches[k] / 2);
     }
-    if (progress) progress(self, "memory");
-    m->memory_read = read_rate(NULL, l, data, bytes);
-    m->memory_read_all = read_rate(pool, l, data, bytes);
-    c->allocator.deallocate(c->allocator.self, data, bytes);
-    if (progress) progress(self, "launch overhead");
-    m->pool_ns = pool_ns(pool);
-    return call_ns(c, &m->call_ns);
+    memory_free(c, &m);
+    tell(w, "launch overhead");
+    out->pool_ns = pool_ns(pool);
+    return call_ns(c, &out->call_ns);
 }
 
 tn_error *tn__ceilings_measure(tn_context *context, void (*progress)(void *self, const char *what), void *self,
@@ -264,8 +290,25 @@ tn_error *tn__ceilings_measure(tn_context *context, void (*progress)(void *self,
     memset(&m, 0, sizeof m);
     tn__pool *pool;
     TN__TRY(tn__pool_create(&context->allocator, tn__os_processor_count(), &pool));
-    tn_error *e = measure(context, pool, progress, self, &m);
+    tn_error *e = measure(context, pool, &(watcher){progress, self}, &m);
     tn__pool_destroy(pool);
     if (!e) *out_ceilings = m;
+    return e;
+}
+
+tn_error *tn__rates_measure(tn_context *context, int32_t threads, void (*progress)(void *self, const char *what), void *self,
+                            tn__rates *out_rates) {
+    memset(out_rates, 0, sizeof *out_rates);
+    uint64_t caches[TN__CACHE_LEVELS];
+    tn__pool *pool;
+    memory m;
+    tn__cpu_caches(caches);
+    TN__TRY(tn__pool_create(&context->allocator, threads, &pool));
+    tn_error *e = memory_create(context, caches, &m);
+    if (!e) {
+        measure_rates(pool, &m, &(watcher){progress, self}, out_rates);
+        memory_free(context, &m);
+    }
+    tn__pool_destroy(pool);
     return e;
 }

@@ -112,6 +112,7 @@ static void rows_counts_and_reset(void **state) {
         assert_true(strcmp(r.kind, "kernel") ? !r.stages : r.stages >= 1);
         mark(&r, found);
         flops += r.flops;
+        assert_int_equal(r.product_dtype, r.flops > 0 ? TN_DTYPE_f32 : TN_DTYPE_NONE);
     }
     for (int i = 0; i < N_SOURCES; i++)
         if (!found[i]) fail_msg("no row has source %s", sources[i]);

@@ -9,4 +9,8 @@ bool ceilings_load(tn__ceilings *m, json_t **out_distortions);
 /* Keeps `m`, in place of what was there. `distortions` is borrowed. */
 tn_error *ceilings_save(tn_context *context, const tn__ceilings *m, json_t *distortions);
 json_t *ceilings_json(const tn__ceilings *m); /* owned */
+/* What `threads` threads reach: kept and clean figures, else measured now and kept. *out_distortions: what spoilt that, an array, owned, also
+ * where it fails. */
+tn_error *rates_get(tn_context *context, int32_t threads, tn__rates *m, json_t **out_distortions);
+json_t *rates_json(const tn__rates *m); /* owned */
 #endif

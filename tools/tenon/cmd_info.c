@@ -30,12 +30,12 @@ static void print_text(const tn__ceilings *m, const json_t *distortions, const u
         return;
     }
     printf("ceilings  measured here with %s loops\n", tn__ceilings_loops());
-    printf("  f32 multiply-add  %8.1f GFLOP/s one thread, %.1f all\n", m->fma_f32 * 1e-9, m->fma_f32_all * 1e-9);
-    printf("  f64 multiply-add  %8.1f GFLOP/s one thread\n", m->fma_f64 * 1e-9);
-    if (m->dot_i8 > 0) printf("  u8 i8 dot product %8.1f GOP/s one thread\n", m->dot_i8 * 1e-9);
+    printf("  f32 multiply-add  %8.1f GFLOP/s one thread, %.1f all\n", m->one.fma_f32 * 1e-9, m->all.fma_f32 * 1e-9);
+    printf("  f64 multiply-add  %8.1f GFLOP/s one thread, %.1f all\n", m->one.fma_f64 * 1e-9, m->all.fma_f64 * 1e-9);
+    if (m->one.dot_i8 > 0) printf("  u8 i8 dot product %8.1f GOP/s one thread, %.1f all\n", m->one.dot_i8 * 1e-9, m->all.dot_i8 * 1e-9);
     for (int k = 0; k < TN__CACHE_LEVELS; k++)
         if (m->level_read[k] > 0) printf("  L%d read           %8.1f GB/s one thread\n", k + 1, m->level_read[k] * 1e-9);
-    printf("  memory read       %8.1f GB/s one thread, %.1f all\n", m->memory_read * 1e-9, m->memory_read_all * 1e-9);
+    printf("  memory read       %8.1f GB/s one thread, %.1f all\n", m->one.memory_read * 1e-9, m->all.memory_read * 1e-9);
     printf("  parallel loop     %8.2f us\n", m->pool_ns * 1e-3);
     if (m->call_ns > 0) printf("  call              %8.2f us\n", m->call_ns * 1e-3);
     for (size_t i = 0; i < json_array_size(distortions); i++)

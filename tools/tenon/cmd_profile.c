@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os_thread.h"
+#include "ceilings_cache.h"
 #include "cli.h"
 #include "inputs.h"
 #include "trace.h"
@@ -16,6 +18,18 @@ typedef struct profile_settings {
     const char *trace; /* file, or NULL */
     bool json, in_order;
 } profile_settings;
+
+/* What the threads of a run reach on this machine, measured. */
+typedef struct limits {
+    int32_t threads;
+    tn__rates rates;
+    json_t *distortions; /* owned, an array of texts: what spoilt that measurement */
+} limits;
+
+/* Of these ceilings; 0: not known, or the step does nothing of it. */
+typedef struct shares {
+    double compute, memory;
+} shares;
 
 typedef struct run_times {
     uint64_t runs, least_ns;
@@ -52,6 +66,53 @@ static tn_error *rows_of(const tn_profile *p, tn_profile_row *rows, uint32_t n) 
     return NULL;
 }
 
+/* ---- ceilings ------------------------------------------------------------------------------------------------ */
+
+static tn_error *limits_get(tn_context *c, const tn_options *options, limits *out) {
+    out->threads = (int32_t)strtol(tn_options_get(options, "threads"), NULL, 10);
+    if (!out->threads) out->threads = tn__os_processor_count();
+    return rates_get(c, out->threads, &out->rates, &out->distortions);
+}
+
+static double compute_rate(const limits *l, tn_dtype dtype) {
+    return dtype == TN_DTYPE_f32 ? l->rates.fma_f32 : dtype == TN_DTYPE_f64 ? l->rates.fma_f64 : dtype == TN_DTYPE_i8 ? l->rates.dot_i8 : 0;
+}
+
+static shares shares_of(const limits *l, const tn_profile_row *r) {
+    double s = (double)r->least_ns * 1e-9, compute = compute_rate(l, r->product_dtype);
+    if (!(s > 0)) return (shares){0, 0};
+    return (shares){compute > 0 ? r->flops / s / compute : 0, l->rates.memory_read > 0 ? (double)r->bytes / s / l->rates.memory_read : 0};
+}
+
+/* The ceiling that the step is nearer to; NULL: not known. A step without products may compute much that is not counted. */
+static const char *nearer(const tn_profile_row *r, shares s) {
+    if (s.compute > s.memory) return "compute";
+    return s.memory > 0 && (s.compute > 0 || (!(r->flops > 0) && s.memory >= 0.5)) ? "memory" : NULL;
+}
+
+static void print_limits(const limits *l) {
+    const struct {
+        double rate;
+        const char *text;
+    } of[] = {{l->rates.fma_f32, "GFLOP/s f32"}, {l->rates.fma_f64, "GFLOP/s f64"}, {l->rates.dot_i8, "GOP/s i8"}, {l->rates.memory_read, "GB/s from memory"}};
+    printf("ceilings of %d thread%s, measured here:", (int)l->threads, l->threads == 1 ? "" : "s");
+    const char *between = " ";
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (of[i].rate > 0) printf("%s%.1f %s", between, of[i].rate * 1e-9, of[i].text), between = ", ";
+    putchar('\n');
+    for (size_t i = 0; i < json_array_size(l->distortions); i++)
+        printf("  distorted, so shares may be too large: %s\n", json_string_value(json_array_get(l->distortions, i)));
+}
+
+static json_t *limits_json(const limits *l) {
+    json_t *o = rates_json(&l->rates);
+    json_object_set_new(o, "threads", json_integer(l->threads));
+    json_object_set(o, "distortions", l->distortions);
+    return o;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------- */
+
 /* " [from a, b and 3 more]", but not where it says the node's name again. */
 static void print_sources(const tn_profile_row *r) {
     enum { ON_A_LINE = 4 };
@@ -61,40 +122,60 @@ static void print_sources(const tn_profile_row *r) {
     free(text);
 }
 
-static void print_rows(const tn_profile_row *rows, uint32_t n, const profile_settings *s, const run_times *t) {
+/* "   123.4  56.7%", with dashes for what is not known. */
+static void print_rate(double rate, double share) {
+    if (rate > 0) printf("%9.1f ", rate);
+    else printf("%9s ", "-");
+    if (share > 0) printf("%6.1f%% ", 100 * share);
+    else printf("%6s  ", "-");
+}
+
+static void print_rows(const tn_profile_row *rows, uint32_t n, const profile_settings *s, const run_times *t, const limits *l) {
     uint64_t sum = 0;
+    bool from_caches = false;
     for (uint32_t i = 0; i < n; i++) sum += rows[i].least_ns;
     printf("%" PRIu64 " runs, fastest %.4f ms, fastest of every step summed up %.4f ms, %u steps\n\n", t->runs, (double)t->least_ns * 1e-6,
            (double)sum * 1e-6, (unsigned)n);
-    printf("%10s %7s %9s %9s  %-8s %s\n", "us", "%", "GFLOP/s", "GB/s", "what", "kernel or op, node");
+    print_limits(l);
+    printf("%10s %7s %9s %6s  %9s %6s  %-7s  %-8s %s\n", "us", "%", "GFLOP/s", "share", "GB/s", "share", "nearer", "what", "kernel or op, node");
     for (uint32_t i = 0; i < n && (!s->top || (int64_t)i < s->top); i++) {
         const tn_profile_row *r = &rows[i];
         double ns = r->least_ns ? (double)r->least_ns : 1;
         printf("%10.2f %6.2f%% ", ns * 1e-3, sum ? 100 * ns / (double)sum : 0);
-        if (r->flops > 0) printf("%9.1f ", r->flops / ns);
-        else printf("%9s ", "-");
-        printf("%9.1f  %-8s %s", (double)r->bytes / ns, r->kind, r->kernel);
+        shares of = shares_of(l, r);
+        const char *at = nearer(r, of);
+        from_caches |= of.memory > 1;
+        print_rate(r->flops / ns, of.compute);
+        print_rate((double)r->bytes / ns, of.memory);
+        printf("%-7s  %-8s %s", at ? at : "-", r->kind, r->kernel);
         if (r->stages > 1) printf(" and %u more stages", (unsigned)r->stages - 1);
         printf("%s%s", *r->node ? ", " : "", r->node);
         print_sources(r);
         putchar('\n');
     }
+    if (from_caches) printf("\nmore than 100 %% of the rate of memory: those bytes came from caches (each value counts once, wherever it lies)\n");
 }
 
-static json_t *rows_json(const tn_profile_row *rows, uint32_t n) {
+/* Null where it is not known. */
+static json_t *share_json(double share) { return share > 0 ? json_real(share) : json_null(); }
+
+static json_t *rows_json(const tn_profile_row *rows, uint32_t n, const limits *l) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < n; i++) {
         const tn_profile_row *r = &rows[i];
-        json_array_append_new(list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
-                                              "sources", cli_sources_json(r->sources, r->n_sources), "sources_hidden", (json_int_t)r->n_sources_hidden,
-                                              "stages", (json_int_t)r->stages, "runs", (json_int_t)r->runs, "total_ns", (json_int_t)r->total_ns,
-                                              "min_ns", (json_int_t)r->least_ns, "flops", r->flops, "bytes", (json_int_t)r->bytes,
-                                              "live_bytes", (json_int_t)r->live_bytes));
+        shares of = shares_of(l, r);
+        json_array_append_new(
+            list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI ss? so so ss?}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
+                            "sources", cli_sources_json(r->sources, r->n_sources), "sources_hidden", (json_int_t)r->n_sources_hidden, "stages",
+                            (json_int_t)r->stages, "runs", (json_int_t)r->runs, "total_ns", (json_int_t)r->total_ns, "min_ns", (json_int_t)r->least_ns,
+                            "flops", r->flops, "bytes", (json_int_t)r->bytes, "live_bytes", (json_int_t)r->live_bytes, "product_dtype",
+                            r->product_dtype ? tn_dtype_name(r->product_dtype) : NULL, "compute_share", share_json(of.compute), "memory_share",
+                            share_json(of.memory), "nearer", nearer(r, of)));
     }
     return list;
 }
 
-static tn_error *report(tn_executable *executable, const char *path, const profile_settings *s, const run_times *t) {
+static tn_error *report(tn_executable *executable, const char *path, const profile_settings *s, const run_times *t, const limits *l) {
     tn_profile *p;
     tn_error *e = tn_executable_get_profile(executable, &p);
     if (e) return e;
@@ -103,9 +184,9 @@ static tn_error *report(tn_executable *executable, const char *path, const profi
     e = rows_of(p, rows, n);
     if (!e && n && !s->in_order) qsort(rows, n, sizeof *rows, by_time);
     if (!e && s->json)
-        cli_print_json(json_pack("{ss so sI sI so}", "version", tn_version(), "model", cli_text_json(path), "runs", (json_int_t)t->runs, "min_ns",
-                                 (json_int_t)t->least_ns, "steps", rows_json(rows, n)));
-    else if (!e) print_rows(rows, n, s, t);
+        cli_print_json(json_pack("{ss so sI sI so so}", "version", tn_version(), "model", cli_text_json(path), "runs", (json_int_t)t->runs, "min_ns",
+                                 (json_int_t)t->least_ns, "ceilings", limits_json(l), "steps", rows_json(rows, n, l)));
+    else if (!e) print_rows(rows, n, s, t, l);
     free(rows);
     tn_profile_release(p);
     return e;
@@ -156,10 +237,13 @@ static int profile(const char *path, profile_settings *s) {
     uint32_t n_in = graph ? tn_graph_get_input_count(graph) : 0, n_out = graph ? tn_graph_get_output_count(graph) : 0;
     tn_tensor **out = cli_alloc((n_out + 1) * sizeof *out);
     run_times t = {0};
+    limits l = {0};
     cli_progress("%s: running", path);
     if (!e) e = run_for(executable, in, n_in, out, n_out, s->seconds, &t);
     cli_progress_end();
-    if (!e) e = report(executable, path, s, &t);
+    if (!e) e = limits_get(context, options, &l);
+    if (!e) e = report(executable, path, s, &t, &l);
+    json_decref(l.distortions);
     cli_tensors_release(in, n_in);
     cli_tensors_release(out, n_out);
     if (executable) tn_executable_release(executable);

@@ -219,7 +219,7 @@ static void read_machine(const patient *p) {
     tn_error *error = tn__target_init(p->context, strcmp(e->cpu, "host") ? e->cpu : NULL, &target);
     if (!error) e->lanes = target.lanes;
     tn_error_destroy(error);
-    if (ceilings_load(&c, &ignored)) e->fma_rate = c.fma_f32, e->bandwidth = c.memory_read;
+    if (ceilings_load(&c, &ignored)) e->fma_rate = c.one.fma_f32, e->bandwidth = c.one.memory_read;
     json_decref(ignored);
 }
 

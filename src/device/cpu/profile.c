@@ -6,11 +6,26 @@ static void add_slots(const tn__kprogram *p, const uint32_t *slots, uint32_t n, 
         if (slots[i] != UINT32_MAX) r->bytes += p->slots.data[slots[i]].bytes;
 }
 
+/* What the products of a kernel multiply. */
+static tn_dtype product_dtype(const tn__kernel *k) {
+    if (k->body < 0 || !(k->flops > 0)) return TN_DTYPE_NONE;
+    const tn__kexpr *x = &k->exprs[k->body];
+    return x->op == TN__KX_DOT4 ? TN_DTYPE_i8 : x->dtype;
+}
+
+static void add_products(const tn__kernel *k, double times, double *most, tn_profile_row *r) {
+    r->flops += k->flops * times;
+    if (k->flops * times <= *most) return;
+    *most = k->flops * times;
+    r->product_dtype = product_dtype(k);
+}
+
 /* What stands still is read (or written) by every trip, what advances once; a slot holds the parts of all strands. */
 static void add_loop(const tn__kprogram *p, const tn__loop *loop, tn_profile_row *r) {
+    double most = 0;
     for (uint32_t i = 0; i < loop->n_strands * loop->n_launches; i++) {
         const tn__loop_launch *at = &loop->launches[i];
-        r->flops += p->kernels.data[at->kernel]->flops * (double)loop->trips;
+        add_products(p->kernels.data[at->kernel], (double)loop->trips, &most, r);
         for (uint32_t b = 0; b < at->n_buffers; b++)
             r->bytes += p->slots.data[at->buffers[b].slot].bytes / loop->n_strands * (at->buffers[b].advance ? 1 : (uint64_t)loop->trips);
     }
@@ -23,8 +38,9 @@ tn_profile_row tn__cpu_row(const tn__kprogram *p, const tn__step *s) {
     tn_profile_row r = tn__profile_row_of(p->graph, node == TN__NO_NODE ? NULL : &p->graph->nodes.data[node], s->source, kinds[s->kind]);
     r.live_bytes = s->live_bytes;
     if (s->kind == TN__STEP_KERNEL) r.kernel = p->kernels.data[s->stages[0].kernel]->name, r.stages = s->n_stages;
+    double most = 0;
     for (uint32_t i = 0; i < s->n_stages; i++) {
-        r.flops += p->kernels.data[s->stages[i].kernel]->flops;
+        add_products(p->kernels.data[s->stages[i].kernel], 1, &most, &r);
         add_slots(p, s->stages[i].slots, s->stages[i].n_slots, &r);
     }
     if (s->kind == TN__STEP_LOOP) add_loop(p, s->loop, &r);
