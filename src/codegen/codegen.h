@@ -20,6 +20,9 @@ typedef struct tn__target {
 } tn__target;
 /* `cpu`: NULL or "host", or a name of cpus.def; all else is INVALID_ARGUMENT. */
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
+/* Makes it the one target of portable code, which gives the same bits on every x86-64 processor with AVX2 and FMA; UNSUPPORTED where it is
+ * none of those. */
+tn_error *tn__target_make_portable(tn_context *c, tn__target *target);
 /* UNSUPPORTED where this processor lacks what the target needs: its code would end the process. */
 tn_error *tn__target_check_host(tn_context *c, const tn__target *target);
 

@@ -15,6 +15,7 @@ typedef struct tn__device_config {
     const char *cache_dir;      /* directory of the compiled-code cache, or NULL for none */
     uint64_t cache_max_bytes;   /* of all that is in it; 0 = no bound */
     const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
+    bool portable;              /* the same bits on every processor that can run the code */
     uint32_t spin_us;           /* as in tn__pool_config */
     bool pinned;
     tn_dtype weights;           /* bf16, f16: how constant f32 weights of products are kept; NONE: as they are */

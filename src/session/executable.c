@@ -93,6 +93,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     const char *precision = o->values[TN__OPTION_precision];
     tn_dtype weights = !strcmp(precision, "bf16") ? TN_DTYPE_bf16 : !strcmp(precision, "f16") ? TN_DTYPE_f16 : TN_DTYPE_NONE;
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
+                                    .portable = !strcmp(o->values[TN__OPTION_determinism], "portable"),
                                     .spin_us = (uint32_t)tn__options_int(o, TN__OPTION_spin_us),
                                     .pinned = !strcmp(o->values[TN__OPTION_affinity], "compact"),
                                     .weights = weights, .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),

@@ -421,6 +421,16 @@ static void check_precision(void) {
     tn_graph_release(g);
 }
 
+/* Portable code is that for x86-64-v3, whatever this processor is. */
+static void check_determinism(void) {
+    tn_graph *g = new_graph(false);
+    tn_executable *v3 = COMPILE(g, {"cpu", "x86-64-v3"}), *portable = COMPILE(g, {"determinism", "portable"}), *x;
+    assert_true(stats_of(portable).from_cache > 0); /* it is that code */
+    expect_error(compile(g, (const setting[]){{"determinism", "portable"}, {"cpu", "x86-64"}}, 2, &x), TN_ERROR_UNSUPPORTED);
+    assert_true(run(portable, ROWS, 0.3f) == run(v3, ROWS, 0.3f));
+    tn_executable_release(v3), tn_executable_release(portable), tn_graph_release(g);
+}
+
 /* ---- all rows ------------------------------------------------------------------------------------------------ */
 
 #define TN_OPTION(name, type, default_, low, high, choices, help) \

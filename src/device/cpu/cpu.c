@@ -292,6 +292,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
         }
     if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &(tn__pool_config){config->threads, config->spin_us, config->pinned}, &c->pool));
     TN__TRY(tn__target_init(c->context, config->cpu, &target));
+    if (config->portable) TN__TRY(tn__target_make_portable(c->context, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log}, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights};
