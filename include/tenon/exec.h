@@ -89,6 +89,9 @@ typedef struct tn_executable_stats {
     uint64_t compile_ns;
     uint32_t n_kernels, n_calls, n_specialisations;
     uint32_t from_cache; /* kernels whose code came from the disk cache */
+    /* Launches and calls that option precision changed, and those with products of f32 that it left as they were; tn_profile_row.precision
+     * says which and why. 0 with precision=f32. */
+    uint32_t n_narrowed, n_kept;
 } tn_executable_stats;
 TN_API TN_MUST_USE tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats *out_stats);
 

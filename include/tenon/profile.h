@@ -25,6 +25,7 @@ typedef struct tn_profile_row {
     uint64_t live_bytes;         /* of the arena while it runs: of values between their first write and their last read */
     tn_dtype product_dtype;      /* of the factors of its products as they are multiplied: f32 also for stored f16 and bf16, i8 for products of
                                   * 8-bit integers four at a time; TN_DTYPE_NONE: it has no products. Of several, that of the most */
+    const char *precision;       /* what option precision made of its product, or "f32: " and why nothing; "": there is none, or precision=f32 */
 } tn_profile_row;
 
 /* The rows of an executable's most recent specialisation, in the order of its steps, as they were when asked for. Immutable,

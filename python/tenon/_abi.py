@@ -135,6 +135,8 @@ class tn_executable_stats(C.Structure):
         ("n_calls", C.c_uint32),
         ("n_specialisations", C.c_uint32),
         ("from_cache", C.c_uint32),
+        ("n_narrowed", C.c_uint32),
+        ("n_kept", C.c_uint32),
     ]
 
 
@@ -155,6 +157,7 @@ class tn_profile_row(C.Structure):
         ("bytes", C.c_uint64),
         ("live_bytes", C.c_uint64),
         ("product_dtype", C.c_int),
+        ("precision", C.c_char_p),
     ]
 
 

@@ -13,7 +13,7 @@ static inline bool tn__hook_is_set(const tn_hook *hook) { return hook && (hook->
 
 /* A phase of a compilation. */
 static inline tn_profile_row tn__hook_phase(const char *name) {
-    return (tn_profile_row){.struct_size = sizeof(tn_profile_row), .kind = "phase", .kernel = name, .node = ""};
+    return (tn_profile_row){.struct_size = sizeof(tn_profile_row), .kind = "phase", .kernel = name, .node = "", .precision = ""};
 }
 static inline void tn__phase_begin(const tn_hook *hook, const char *name) {
     const tn_profile_row row = tn__hook_phase(name);

@@ -79,7 +79,7 @@ _Static_assert(sizeof(tn__kdomain) == 40, "hash_kernel must hash every field of 
 _Static_assert(sizeof(tn__kstore) == 8 + sizeof(tn__kmap), "hash_kernel must hash every field of tn__kstore");
 _Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
                                          TN__K_DOMAIN * sizeof(tn__kdomain) + 20 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 8 +
-                                         TN__K_STORES * sizeof(tn__kstore) + 10 * 4 + 3 * 8,
+                                         TN__K_STORES * sizeof(tn__kstore) + 10 * 4 + 3 * 8 + 8 /* narrowing */,
                "hash_kernel must hash every field of tn__kernel that decides code");
 
 static void hash_map(hash *h, const tn__kmap *m) {

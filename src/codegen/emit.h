@@ -28,4 +28,6 @@ LLVMValueRef tn__ir_dot4(tn__ir *ir, bool native, LLVMValueRef acc, LLVMValueRef
 /* The 16 bits of an f16 or bf16 as f32, and back with rounding to nearest even; `native`: the target converts f16 itself. */
 LLVMValueRef tn__ir_widen(tn__ir *ir, tn_dtype from, bool native, LLVMValueRef x);
 LLVMValueRef tn__ir_narrow(tn__ir *ir, tn_dtype to, bool native, LLVMValueRef x);
+/* f32 rounded to the 10 bits of mantissa that TF32 has, to nearest, ties away from zero. */
+LLVMValueRef tn__ir_round_tf32(tn__ir *ir, LLVMValueRef x);
 #endif

@@ -307,6 +307,7 @@ static LLVMValueRef emit_op(emitter *e, const tn__kexpr *x, int32_t i, int32_t j
     case TN__KX_DOT4: return tn__ir_dot4(&e->ir, e->dot4, LLVMConstNull(LLVMTypeOf(a[0])), a[0], a[1]);
     case TN__KX_TO_F16: return tn__ir_widen(&e->ir, TN_DTYPE_f16, e->half, tn__ir_narrow(&e->ir, TN_DTYPE_f16, e->half, a[0]));
     case TN__KX_TO_BF16: return tn__ir_widen(&e->ir, TN_DTYPE_bf16, e->half, tn__ir_narrow(&e->ir, TN_DTYPE_bf16, e->half, a[0]));
+    case TN__KX_TO_TF32: return tn__ir_round_tf32(&e->ir, a[0]);
     default: return tn__emit_binary(e, x->op, f, a[0], a[1]);
     }
 }

@@ -64,3 +64,12 @@ LLVMValueRef tn__ir_narrow(tn__ir *ir, tn_dtype to, bool native, LLVMValueRef x)
     LLVMValueRef w = LLVMBuildBitCast(b, x, like(x, LLVMInt32TypeInContext(ir->context)), "");
     return LLVMBuildTrunc(b, to == TN_DTYPE_f16 ? narrow_f16(ir, w, LLVMTypeOf(x)) : narrow_bf16(ir, w), i16, "");
 }
+
+/* As cvt.rna.tf32.f32 does. Half a unit more carries into the exponent where it has to, from the largest to infinity too. */
+LLVMValueRef tn__ir_round_tf32(tn__ir *ir, LLVMValueRef x) {
+    LLVMBuilderRef b = ir->b;
+    LLVMValueRef w = LLVMBuildBitCast(b, x, like(x, LLVMInt32TypeInContext(ir->context)), "");
+    LLVMValueRef n = LLVMBuildAnd(b, LLVMBuildAdd(b, w, bits(ir, w, 0x1000), ""), bits(ir, w, 0xffffe000u), "");
+    LLVMValueRef nan = LLVMBuildFCmp(b, LLVMRealUNO, x, x, "");
+    return LLVMBuildSelect(b, nan, x, LLVMBuildBitCast(b, n, LLVMTypeOf(x), ""), "");
+}

@@ -18,7 +18,8 @@ typedef struct tn__device_config {
     bool portable;              /* the same bits on every processor that can run the code */
     uint32_t spin_us;           /* as in tn__pool_config */
     bool pinned;
-    tn_dtype weights;           /* bf16, f16: how constant f32 weights of products are kept; NONE: as they are */
+    tn_dtype weights;           /* bf16, f16, i8: how constant f32 weights of products are kept; NONE: as they are */
+    bool tf32;                  /* operands of products are rounded as TF32 does */
     bool flush_denormals;       /* kernels take denormal numbers for 0 */
     uint64_t memory_limit;      /* bytes of arena, scratch and constants of one specialisation; 0 = no bound */
     bool small_pages;           /* do not ask for large pages of the system for arena, scratch and constants */

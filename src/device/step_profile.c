@@ -23,7 +23,8 @@ void tn__step_time_read(tn__step_time *t, tn_profile_row *row) {
 tn_profile_row tn__profile_row_of(const tn_graph *g, const tn__node *n, uint32_t set, const char *kind) {
     const tn__source_set *s = tn__graph_sources(g, set);
     return (tn_profile_row){.struct_size = sizeof(tn_profile_row), .kind = kind, .kernel = n ? tn__op_text(n->op, n->attrs) : kind,
-                            .node = n && n->name ? n->name : "", .sources = s->texts, .n_sources = s->n, .n_sources_hidden = s->hidden};
+                            .node = n && n->name ? n->name : "", .sources = s->texts, .n_sources = s->n, .n_sources_hidden = s->hidden,
+                            .precision = ""};
 }
 
 /* ---- profiles ------------------------------------------------------------------------------------------------ */
@@ -54,8 +55,9 @@ tn_error *tn__profile_add(tn_profile *p, const tn_profile_row *row) {
     own.kind = tn__arena_strdup(&p->arena, row->kind);
     own.kernel = tn__arena_strdup(&p->arena, row->kernel);
     own.node = tn__arena_strdup(&p->arena, row->node);
+    own.precision = tn__arena_strdup(&p->arena, row->precision);
     own.sources = sources;
-    bool ok = sources && own.kind && own.kernel && own.node;
+    bool ok = sources && own.kind && own.kernel && own.node && own.precision;
     for (uint32_t i = 0; ok && i < row->n_sources; i++) ok = (sources[i] = tn__arena_strdup(&p->arena, row->sources[i])) != NULL;
     return ok && TN__PUSH(&p->context->allocator, &p->rows, own) ? NULL : tn__error_oom();
 }

@@ -13,6 +13,7 @@
  * (docs/decisions/0009-index-maps.md). */
 #ifndef TN_KERNEL_KERNEL_H
 #define TN_KERNEL_KERNEL_H
+#include "kernel/narrow.h"
 #include "op/op.h"
 
 enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3, TN__K_WOVEN = 8, TN__K_STORES = 2 };
@@ -28,7 +29,7 @@ typedef enum tn__kop {
     TN__KX_ADD, TN__KX_SUB, TN__KX_MUL, TN__KX_DIV, TN__KX_MAX, TN__KX_MIN,
     TN__KX_NEG, TN__KX_ABS, TN__KX_SQRT, TN__KX_FLOOR, TN__KX_CEIL, TN__KX_ROUND, TN__KX_EXP, TN__KX_LOG, TN__KX_TANH, TN__KX_ERF,
     TN__KX_EQ, TN__KX_LT, TN__KX_LE, TN__KX_AND, TN__KX_OR, TN__KX_XOR, TN__KX_NOT, TN__KX_SELECT, TN__KX_CAST,
-    TN__KX_TO_F16, TN__KX_TO_BF16, /* f32 rounded to what that type holds */
+    TN__KX_TO_F16, TN__KX_TO_BF16, TN__KX_TO_TF32, /* f32 rounded to what that type holds */
     TN__KX_TO_I32,                 /* f32 rounded half to even, for |x| < 2^22; the quick way of a value that was clamped */
     TN__KX_DOT4                    /* i32 from two i32 words: sum of the products of 4 unsigned bytes of the first and 4 signed ones of the second */
 } tn__kop;
@@ -93,6 +94,7 @@ typedef struct tn__kernel {
     int64_t grid;    /* grid steps, set by tn__kernel_finish */
     int64_t work;    /* of a grid step, in scalar steps; set by tn__kernel_finish */
     double flops;
+    tn__narrowing narrowing; /* what option precision made of it, not part of the code */
 } tn__kernel;
 
 /* All return -1 when the kernel is full (or an argument is -1). */

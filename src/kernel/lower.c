@@ -369,12 +369,13 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
     tn_context_retain(c);
     p->context = c;
     p->graph = graph;
+    p->narrows = config->weights != TN_DTYPE_NONE || config->tf32;
     tn__arena_init(&p->arena, a);
     tn__arena scratch;
     tn__arena_init(&scratch, a);
     tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers,
                    .layout = config->layout, .fuse = config->fuse, .stages = config->stages,
-                   .in_place = config->in_place, .weights = config->weights};
+                   .in_place = config->in_place, .weights = config->weights, .tf32 = config->tf32};
     l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
     l.views = TN__ARENA_ARRAY(&scratch, tn__lower_view *, graph->values.count);
     l.group = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);

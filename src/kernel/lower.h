@@ -25,6 +25,7 @@ typedef struct tn__lower {
     int32_t w, registers;
     bool layout, fuse, stages, in_place;
     tn_dtype weights;        /* as in tn__lower_config */
+    bool tf32;
     tn__lower_value *values; /* by value id */
     tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */
@@ -98,6 +99,9 @@ tn_error *tn__lower_schedule(tn__lower *l);
 void tn__lower_in_place(tn__kprogram *p);
 /* Finds p->aliases. Lifetimes must be known. */
 tn_error *tn__lower_aliases(tn__lower *l);
+
+/* left * right, the body of a product, as option precision wants operands of that type; says so in k unless k says it already. */
+int32_t tn__lower_product(const tn__lower *l, tn__kernel *k, tn_dtype dtype, int32_t left, int32_t right);
 
 /* Cycles of one reduction step of a tile: fused multiply-adds and loads at two a cycle, four cycles of latency. */
 double tn__lower_step_cost(int64_t rows, int32_t nv);

@@ -285,7 +285,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
         wm.stride[d_lane] = 1;
     }
     int32_t weight = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &wm);
-    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, in, weight, -1);
+    k->body = tn__lower_product(l, k, x->dtype, in, weight);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     if (!e) e = tn__lower_conv_bias(&b, n, out->dims[1]);

@@ -155,7 +155,7 @@ tn_error *tn__lower_conv_group(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!e) {
         int32_t in = tn__kx_load_at(k, tn__build_buffer(&b, slot, in_dtype), &map, index), weight = tn__kx_load(k, packed, &wm);
         if (tn__window_wants_guard(&w)) tn__window_add_guard(k, in, &w, dims[last], taps[last], 0);
-        k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, in, weight, -1);
+        k->body = tn__lower_product(l, k, x->dtype, in, weight);
         k->reduce = TN__KX_ADD;
         b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
         e = tn__lower_conv_bias(&b, n, out->dims[1]);

@@ -166,7 +166,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
                      .dims = {{1, s.ic, 1}, {2, outer_taps, 1}, {3, s.steps, s.phases}, {3, s.phases, 1}, {0, s.oc, 1}}};
     tn_error *e = as_is ? tn__lower_get(l, kv, 0, 0, &slot) : tn__pack_value(l, kv, &pack, &slot);
     if (!e) left = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &weight);
-    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
+    k->body = tn__lower_product(l, k, x->dtype, left, right);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     if (!e) e = tn__lower_conv_bias(&b, n, s.oc);

@@ -1,7 +1,6 @@
 /* Matrix products and reductions on row-major data. */
 #include <math.h>
 
-#include "base/dtype.h"
 #include "kernel/lower.h"
 #include "kernel/lower_maps.h"
 #include "kernel/pack.h"
@@ -40,6 +39,17 @@ static tn_error *add_gemm_terms(tn__build *b, const tn__node *n) {
     return NULL;
 }
 
+/* What option precision makes of the right operand of a product; of one number everywhere (*splat) the number and a scale of the sum. */
+static tn__narrowing narrowed(const tn__lower *l, tn_value right, bool is_splat, double *splat, double *out_scale) {
+    const tn__type *t = tn__type_of(l->g, right);
+    const tn_tensor *weights = tn__constant_peek(l->g, right);
+    *out_scale = 1;
+    if (l->weights == TN_DTYPE_NONE || t->dtype != TN_DTYPE_f32) return TN__NARROWING_NONE;
+    if (is_splat) return tn__narrow_splat(l->weights, splat, out_scale);
+    if (!weights) return TN__NARROWING_NOT_CONSTANT;
+    return t->rank == 2 ? tn__narrow_weights(l->weights, weights) : TN__NARROWING_NOT_MATRIX;
+}
+
 /* Few rows times a transposed right side made at run time: dot products of vectors along the depth. Turning all of B would cost more. */
 static tn_error *lower_dots(tn__lower *l, uint32_t root, const tn__node *n, int64_t rows, int64_t cols, int64_t depth, int64_t am,
                             int64_t ak) {
@@ -59,7 +69,9 @@ static tn_error *lower_dots(tn__lower *l, uint32_t root, const tn__node *n, int6
     tn_dtype dtype = tn__type_of(g, tn__in(g, n, 0))->dtype;
     int32_t x = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &left), y = -1;
     if (!e && !(e = tn__lower_get(l, tn__in(g, n, 1), 0, 0, &slot))) y = tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &right);
-    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, y, -1);
+    double none;
+    k->narrowing = narrowed(l, tn__in(g, n, 1), false, &none, &none);
+    k->body = tn__lower_product(l, k, dtype, x, y);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     if (!e) e = add_gemm_terms(&b, n);
@@ -73,20 +85,6 @@ static tn_error *lower_dots(tn__lower *l, uint32_t root, const tn__node *n, int6
     k->j = d_row, k->nv = (int32_t)rows;
     k->flops = 2.0 * (double)rows * (double)cols * (double)depth;
     return tn__lower_launch(l, k, b.slots, root);
-}
-
-/* The type that option precision gives these weights; NONE: they stay. A finite weight that would become infinite keeps all of them. */
-static tn_dtype narrowed(const tn__lower *l, const tn_tensor *weights) {
-    tn_dtype to = l->weights;
-    if (!weights || weights->dtype != TN_DTYPE_f32 || to == TN_DTYPE_NONE) return TN_DTYPE_NONE;
-    const char *bytes = tn__tensor_bytes(weights);
-    for (int64_t i = 0; i < weights->elements; i++) {
-        float x;
-        memcpy(&x, bytes + i * (int64_t)sizeof x, sizeof x);
-        float y = to == TN_DTYPE_f16 ? tn__f16_to_f32(tn__f32_to_f16(x)) : tn__bf16_to_f32(tn__f32_to_bf16(x));
-        if (isinf(y) && !isinf(x)) return TN_DTYPE_NONE;
-    }
-    return to;
 }
 
 tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
@@ -121,8 +119,9 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         for (int32_t i = 0; i < ar - 2; i++) rows *= a->dims[i];
         n_batch = 0;
     }
-    double splat;
-    if (tb && !weights && rows <= DOT_ROWS && !tn__lower_splat(g, bv, &splat)) return lower_dots(l, root, n, rows, cols, kk, am, ak);
+    double splat, scale;
+    bool is_splat = tn__lower_splat(g, bv, &splat);
+    if (tb && !weights && rows <= DOT_ROWS && !is_splat) return lower_dots(l, root, n, rows, cols, kk, am, ak);
     int64_t vectors = tn__ceil_div(cols, w);
     int32_t mr, nv, most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
     tn__lower_choose_tile(rows, vectors, l->registers, most, false, &mr, &nv);
@@ -151,15 +150,16 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     }
     am_map.stride[d_m] = am;
     am_map.stride[d_k] = ak;
-    uint32_t slot;
-    tn_dtype dtype = a->dtype, narrow = TN_DTYPE_NONE;
+    uint32_t slot, scales = TN__NO_SLOT;
+    tn_dtype dtype = a->dtype;
+    k->narrowing = narrowed(l, bv, is_splat, &splat, &scale);
     tn_error *e = tn__lower_get_wide(l, av, 0, 0, &slot, &dtype);
     int32_t left = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, dtype), &am_map), right = -1;
-    if (!e && tn__lower_splat(g, bv, &splat)) right = tn__kx_const(k, TN_DTYPE_f32, splat); /* columns beyond n are not stored */
+    if (!e && is_splat) right = tn__kx_const(k, TN_DTYPE_f32, splat); /* columns beyond n are not stored */
     else if (!e && pack) {
         int32_t wide = interleave ? nv : 1;
-        narrow = narrowed(l, weights);
-        e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, narrow, &slot);
+        e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, tn__narrowing_pack(k->narrowing), &slot);
+        if (!e && k->narrowing == TN__NARROWING_INT8) e = tn__pack_right(l, bv, kk, cols, bk, bn, wide, TN__PACK_SCALES, &scales);
         bm.stride[d_k] = wide * w;
         bm.stride[interleave ? d_jt : d_j] = kk * wide * w;
         if (interleave) bm.stride[d_j] = w;
@@ -170,10 +170,17 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
         bm.stride[d_j] = w * bn;
         bm.stride[d_lane] = bn;
     }
-    if (!e && right < 0) right = tn__kx_load(k, tn__build_buffer(&b, slot, narrow ? narrow : pack ? TN_DTYPE_f32 : bt->dtype), &bm);
-    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, left, right, -1);
+    if (!e && right < 0) right = tn__kx_load(k, tn__build_buffer(&b, slot, pack ? tn__narrowing_dtype(k->narrowing) : bt->dtype), &bm);
+    if (k->narrowing == TN__NARROWING_INT8 && !is_splat) right = tn__kx(k, TN__KX_CAST, TN_DTYPE_f32, right, -1, -1);
+    k->body = tn__lower_product(l, k, a->dtype, left, right);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
+    if (!e && k->narrowing == TN__NARROWING_INT8) {
+        bm.stride[d_k] = 0;
+        bm.stride[interleave ? d_jt : d_j] = interleave ? nv * w : w;
+        int32_t s = is_splat ? tn__kx_const(k, TN_DTYPE_f32, scale) : tn__kx_load(k, tn__build_buffer(&b, scales, TN_DTYPE_f32), &bm);
+        b.memo_red = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, b.memo_red, s, -1);
+    }
     if (!e) e = add_gemm_terms(&b, n);
     if (!e) e = tn__build_epilogue(&b);
     if (e) return tn__free(l->a, k, sizeof *k), e;

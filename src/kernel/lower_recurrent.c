@@ -35,7 +35,7 @@ static product product_of(const tn__recurrence *r, const char *stem, int64_t row
 static tn_error *pack_constant(tn__recurrence *r, const product *p, const tn_tensor *t, uint32_t *out_slot) {
     int64_t wide = (int64_t)p->nv * r->l->w, all = r->form->gates * r->hidden;
     tn__pack pack = {3, 4, false, {{r->dirs, all * p->depth}, {p->cols, p->depth}, {p->depth, 1}},
-                     {{0, r->dirs, 1}, {1, p->tiles, wide}, {2, p->depth, 1}, {1, wide, 1}}, p->first * p->depth, TN_DTYPE_NONE};
+                     {{0, r->dirs, 1}, {1, p->tiles, wide}, {2, p->depth, 1}, {1, wide, 1}}, p->first * p->depth, TN__PACK_AS_IS};
     return tn__pack_slot(r->l, t, &pack, out_slot);
 }
 
@@ -88,7 +88,7 @@ static tn__kernel *product_kernel(tn__recurrence *r, const product *p, int64_t d
     for (int32_t i = 0; i < 3; i++) k->buffer_dtype[i] = TN_DTYPE_f32;
     tn__kmap left = {.stride = {[M] = left_row, [K] = 1}};
     tn__kmap right = {.stride = {[D] = p->padded * p->depth, [JT] = p->depth * wide, [K] = wide, [J] = w, [LANE] = 1}};
-    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, tn__kx_load(k, 0, &left), tn__kx_load(k, 1, &right), -1);
+    k->body = tn__lower_product(r->l, k, TN_DTYPE_f32, tn__kx_load(k, 0, &left), tn__kx_load(k, 1, &right));
     k->reduce = TN__KX_ADD;
     k->epilogue = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     k->out_buffer = 2;

@@ -6,17 +6,17 @@
 
 /* ---- notes of the lowering ------------------------------------------------------------------------------------------------ */
 
-/* Dims of one step say nothing; without them the outermost one is what the threads share. */
+/* Dims of one step say nothing; without them the outermost one is what the threads share. Slices of columns stay what they are. */
 static void simplify(tn__pack *p) {
     int32_t n = 0;
+    if (p->to == TN__PACK_I8 || p->to == TN__PACK_SCALES) return;
     for (int32_t d = 0; d < p->n_dims; d++)
         if (p->dims[d].count != 1 || d == p->n_dims - 1) p->dims[n++] = p->dims[d];
     p->n_dims = n;
 }
 
 bool tn__pack_equal(const tn__pack *a, const tn__pack *b) {
-    if (a->offset != b->offset || a->n_axes != b->n_axes || a->n_dims != b->n_dims || a->widen != b->widen ||
-        a->narrow != b->narrow)
+    if (a->offset != b->offset || a->n_axes != b->n_axes || a->n_dims != b->n_dims || a->widen != b->widen || a->to != b->to)
         return false;
     for (int32_t i = 0; i < a->n_axes; i++)
         if (a->axes[i].extent != b->axes[i].extent || a->axes[i].stride != b->axes[i].stride) return false;
@@ -111,7 +111,7 @@ tn_error *tn__pack_blocked(tn__lower *l, const tn_tensor *t, int32_t axis, uint3
     for (int32_t i = 0; i < axis; i++) outer *= t->dims[i];
     for (int32_t i = axis + 1; i < t->rank; i++) inner *= t->dims[i];
     tn__pack p = {3, 4, false, {{outer, c * inner}, {c, inner}, {inner, 1}},
-                  {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}, 0, TN_DTYPE_NONE};
+                  {{0, outer, 1}, {1, tn__ceil_div(c, w), w}, {2, inner, 1}, {1, w, 1}}, 0, TN__PACK_AS_IS};
     return tn__pack_slot(l, t, &p, out_slot);
 }
 
@@ -119,20 +119,21 @@ tn_error *tn__pack_conv(tn__lower *l, tn_value v, int64_t taps, int64_t in_block
     const tn__type *t = tn__type_of(l->g, v);
     int64_t oc = t->dims[0], ic = t->dims[1], row = (int64_t)nv * l->w, icb = tn__ceil_div(ic, in_block);
     tn__pack p = {3, 5, true, {{oc, ic * taps}, {ic, taps}, {taps, 1}},
-                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}, 0, TN_DTYPE_NONE};
+                  {{0, tn__ceil_div(oc, row), row}, {1, icb, in_block}, {2, taps, 1}, {1, in_block, 1}, {0, row, 1}}, 0, TN__PACK_AS_IS};
     return tn__pack_value(l, v, &p, out_slot);
 }
 
 tn_error *tn__pack_depthwise(tn__lower *l, tn_value v, int64_t taps, uint32_t *out_slot) {
     const tn__type *t = tn__type_of(l->g, v);
     int64_t c = t->dims[0], w = l->w;
-    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}, 0, TN_DTYPE_NONE};
+    tn__pack p = {2, 3, true, {{c, taps}, {taps, 1}}, {{0, tn__ceil_div(c, w), w}, {1, taps, 1}, {0, w, 1}}, 0, TN__PACK_AS_IS};
     return tn__pack_value(l, v, &p, out_slot);
 }
 
-tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, tn_dtype narrow,
+tn_error *tn__pack_right(tn__lower *l, tn_value v, int64_t kk, int64_t n, int64_t sk, int64_t sn, int32_t nv, tn__pack_to to,
                          uint32_t *out_slot) {
     int64_t row = (int64_t)nv * l->w;
-    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0, narrow};
+    tn__pack p = {2, 3, true, {{kk, sk}, {n, sn}}, {{1, tn__ceil_div(n, row), row}, {0, kk, 1}, {1, row, 1}}, 0, to};
+    if (to == TN__PACK_SCALES) p.dims[1] = p.dims[2], p.n_dims = 2;
     return tn__pack_value(l, v, &p, out_slot);
 }

@@ -20,7 +20,7 @@ static const char *const op_names[] = {
     [TN__KX_LOG] = "log", [TN__KX_TANH] = "tanh", [TN__KX_ERF] = "erf", [TN__KX_EQ] = "equal", [TN__KX_LT] = "less",
     [TN__KX_LE] = "less_equal", [TN__KX_AND] = "and", [TN__KX_OR] = "or", [TN__KX_XOR] = "xor", [TN__KX_NOT] = "not",
     [TN__KX_SELECT] = "select", [TN__KX_CAST] = "cast", [TN__KX_TO_F16] = "to_f16",
-    [TN__KX_TO_BF16] = "to_bf16"};
+    [TN__KX_TO_BF16] = "to_bf16", [TN__KX_TO_TF32] = "to_tf32"};
 
 static const char *op_name(tn__kop op) { return (size_t)op < sizeof op_names / sizeof *op_names && op_names[op] ? op_names[op] : "?"; }
 
@@ -103,6 +103,7 @@ static void put_stage(tn__text *t, const tn__kprogram *p, const tn__stage *s) {
     const tn__kernel *k = p->kernels.data[s->kernel];
     tn__text_addf(t, "    kernel %u %s \"%s\"", (unsigned)s->kernel, k->name, node_name(p, s->node));
     if (k->flops > 0) tn__text_addf(t, " %.4g FLOP", k->flops);
+    if (k->narrowing) tn__text_addf(t, ", %s", tn__narrowing_text(k->narrowing));
     tn__text_add(t, "\n");
     put_loops(t, k);
     tn__text_add(t, "     ");

@@ -113,12 +113,14 @@ typedef struct tn__kprogram {
     size_t arena_bytes, arena_lower_bound, constant_bytes;
     size_t scratch_bytes; /* a thread */
     double flops;
+    bool narrows; /* option precision asks for something */
 } tn__kprogram;
 
 typedef struct tn__lower_config {
     int32_t lanes, registers;
     bool layout, fuse, stages, in_place; /* passes of these names */
-    tn_dtype weights;                    /* bf16, f16: constant f32 right operands of products are packed so; NONE: as f32 */
+    tn_dtype weights;                    /* bf16, f16, i8: constant f32 right operands of products are packed so; NONE: as f32 */
+    bool tf32;                           /* operands of products are rounded as TF32 does */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */
@@ -130,6 +132,8 @@ uint32_t tn__slot_root(const tn__kprogram *p, uint32_t slot);
 const tn__alias *tn__kprogram_alias(const tn__kprogram *p, uint32_t in, uint32_t out);
 /* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
 tn_error *tn__kprogram_plan(tn__kprogram *p);
+/* What option precision made of the first product of a step. */
+tn__narrowing tn__kprogram_narrowing(const tn__kprogram *p, const tn__step *s);
 /* The program as text for people: launches with their loop nests, slots. Free with tn__strfree. */
 tn_error *tn__kprogram_print(const tn__kprogram *p, char **out_text);
 #endif

@@ -21,6 +21,7 @@ struct tn_tensor {
     bool of_file;   /* origin, or else data, lies in a read-only mapping of a file */
     const void *origin;   /* where the elements lie unaligned, for data to be filled from; kept alive by free_data. NULL: none */
     atomic_uchar unsettled; /* data is not filled yet: TN__TENSOR_* */
+    atomic_uint magnitude;  /* of a constant of f32, found once (kernel/narrow.c); 0: not yet */
     int64_t *strides; /* in elements, behind dims; NULL: dense */
     int64_t dims[];   /* rank entries */
 };

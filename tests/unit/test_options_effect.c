@@ -404,20 +404,24 @@ static void check_precision(void) {
     tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){1, COLUMNS});
     tn_value k = tn_graph_constant_copy(g, TN_DTYPE_f32, 2, (int64_t[]){COLUMNS, COLUMNS}, w);
     tn_graph_output(g, "y", tn_graph_op(g, "matmul", (tn_value[]){x, k}, 2, NULL, 0, 1));
-    static const char *const types[] = {"f32", "bf16", "f16"};
-    uint64_t bytes[3];
-    for (int i = 0; i < 3; i++) {
+    static const char *const types[] = {"f32", "bf16", "f16", "int8", "tf32"};
+    uint64_t bytes[5];
+    for (int i = 0; i < 5; i++) {
         tn_executable *e = COMPILE(g, {"precision", types[i]});
         tn_tensor *in, *out = NULL;
         ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){1, COLUMNS}, &in));
         for (int n = 0; n < COLUMNS; n++) ((float *)tn_tensor_get_data(in))[n] = 1;
         ok(tn_executable_run(e, &in, 1, &out, 1));
-        assert_true(*(float *)tn_tensor_get_data(out) == (i ? COLUMNS : COLUMNS * (1 + 0x1p-12f)));
+        const float exact = COLUMNS * (1 + 0x1p-12f), scale = (1 + 0x1p-12f) / 127;
+        assert_true(*(float *)tn_tensor_get_data(out) == (i == 0 ? exact : i == 3 ? COLUMNS * 127 * scale : COLUMNS));
+        assert_int_equal(stats_of(e).n_narrowed, i > 0);
         bytes[i] = stats_of(e).constant_bytes;
         tn_tensor_release(in), tn_tensor_release(out), tn_executable_release(e);
     }
     assert_int_equal(bytes[1] * 2, bytes[0]);
     assert_int_equal(bytes[2] * 2, bytes[0]);
+    assert_int_equal(bytes[3], bytes[0] / 4 + COLUMNS * sizeof(float)); /* and a scale a column */
+    assert_int_equal(bytes[4], bytes[0]);
     tn_graph_release(g);
 }
 

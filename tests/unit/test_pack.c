@@ -59,23 +59,23 @@ static void check(const tn__pack *p, tn_dtype dtype) {
 
 static const tn__pack layouts[] = {
     /* [oc 37][ic 21][taps 9] -> [2][2][9][16][32] */
-    {3, 5, false, {{37, 189}, {21, 9}, {9, 1}}, {{0, 2, 32}, {1, 2, 16}, {2, 9, 1}, {1, 16, 1}, {0, 32, 1}}, 0, TN_DTYPE_NONE},
+    {3, 5, false, {{37, 189}, {21, 9}, {9, 1}}, {{0, 2, 32}, {1, 2, 16}, {2, 9, 1}, {1, 16, 1}, {0, 32, 1}}, 0, TN__PACK_AS_IS},
     /* pointwise, nothing to pad */
-    {3, 4, false, {{64, 48}, {48, 1}, {1, 1}}, {{0, 2, 32}, {1, 3, 16}, {1, 16, 1}, {0, 32, 1}}, 0, TN_DTYPE_NONE},
+    {3, 4, false, {{64, 48}, {48, 1}, {1, 1}}, {{0, 2, 32}, {1, 3, 16}, {1, 16, 1}, {0, 32, 1}}, 0, TN__PACK_AS_IS},
     /* more columns than are moved at once */
-    {2, 3, false, {{150, 1}, {20, 150}}, {{1, 2, 16}, {0, 150, 1}, {1, 16, 1}}, 0, TN_DTYPE_NONE},
+    {2, 3, false, {{150, 1}, {20, 150}}, {{1, 2, 16}, {0, 150, 1}, {1, 16, 1}}, 0, TN__PACK_AS_IS},
     /* rows as they lie */
-    {2, 3, false, {{50, 45}, {45, 1}}, {{1, 3, 16}, {0, 50, 1}, {1, 16, 1}}, 0, TN_DTYPE_NONE},
+    {2, 3, false, {{50, 45}, {45, 1}}, {{1, 3, 16}, {0, 50, 1}, {1, 16, 1}}, 0, TN__PACK_AS_IS},
     /* blocked, with and without outer dims */
-    {3, 4, false, {{3, 5 * 19}, {19, 5}, {5, 1}}, {{0, 3, 1}, {1, 2, 16}, {2, 5, 1}, {1, 16, 1}}, 0, TN_DTYPE_NONE},
-    {1, 2, false, {{19, 1}}, {{0, 2, 16}, {0, 16, 1}}, 0, TN_DTYPE_NONE},
-    {1, 1, false, {{13, 1}}, {{0, 16, 1}}, 0, TN_DTYPE_NONE},
+    {3, 4, false, {{3, 5 * 19}, {19, 5}, {5, 1}}, {{0, 3, 1}, {1, 2, 16}, {2, 5, 1}, {1, 16, 1}}, 0, TN__PACK_AS_IS},
+    {1, 2, false, {{19, 1}}, {{0, 2, 16}, {0, 16, 1}}, 0, TN__PACK_AS_IS},
+    {1, 1, false, {{13, 1}}, {{0, 16, 1}}, 0, TN__PACK_AS_IS},
     /* a whole block beyond the source */
-    {2, 3, false, {{10, 7}, {7, 1}}, {{0, 4, 8}, {1, 7, 1}, {0, 8, 1}}, 0, TN_DTYPE_NONE},
+    {2, 3, false, {{10, 7}, {7, 1}}, {{0, 4, 8}, {1, 7, 1}, {0, 8, 1}}, 0, TN__PACK_AS_IS},
     /* four of one axis under the lanes of another */
-    {2, 4, false, {{30, 23}, {23, 1}}, {{0, 2, 16}, {1, 6, 4}, {0, 16, 1}, {1, 4, 1}}, 0, TN_DTYPE_NONE},
+    {2, 4, false, {{30, 23}, {23, 1}}, {{0, 2, 16}, {1, 6, 4}, {0, 16, 1}, {1, 4, 1}}, 0, TN__PACK_AS_IS},
     /* a part of the source */
-    {2, 3, false, {{12, 11}, {11, 1}}, {{0, 1, 16}, {1, 11, 1}, {0, 16, 1}}, 35, TN_DTYPE_NONE},
+    {2, 3, false, {{12, 11}, {11, 1}}, {{0, 1, 16}, {1, 11, 1}, {0, 16, 1}}, 35, TN__PACK_AS_IS},
 };
 
 static void test_layouts(void **state) {

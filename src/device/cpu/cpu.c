@@ -295,7 +295,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (config->portable) TN__TRY(tn__target_make_portable(c->context, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log}, &own));
-    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights};
+    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights, .tf32 = config->tf32};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
 #define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
@@ -349,6 +349,9 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     if (c->code && tn__code_from_cache(c->code)) s->from_cache += (uint32_t)c->program->kernels.count;
     s->flops += (uint64_t)c->program->flops;
     for (size_t i = 0; i < c->program->steps.count; i++) {
+        tn__narrowing n = tn__kprogram_narrowing(c->program, &c->program->steps.data[i]);
+        s->n_narrowed += n && n < TN__NARROWING_KEPT;
+        s->n_kept += n >= TN__NARROWING_KEPT;
         s->n_kernels += c->program->steps.data[i].n_stages;
         s->n_calls += c->program->steps.data[i].kind == TN__STEP_CALL;
         if (c->program->steps.data[i].kind == TN__STEP_LOOP)

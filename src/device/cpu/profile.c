@@ -37,6 +37,7 @@ tn_profile_row tn__cpu_row(const tn__kprogram *p, const tn__step *s) {
     uint32_t node = s->kind == TN__STEP_KERNEL ? s->stages[0].node : s->kind == TN__STEP_COPY ? TN__NO_NODE : s->node;
     tn_profile_row r = tn__profile_row_of(p->graph, node == TN__NO_NODE ? NULL : &p->graph->nodes.data[node], s->source, kinds[s->kind]);
     r.live_bytes = s->live_bytes;
+    r.precision = tn__narrowing_text(tn__kprogram_narrowing(p, s));
     if (s->kind == TN__STEP_KERNEL) r.kernel = p->kernels.data[s->stages[0].kernel]->name, r.stages = s->n_stages;
     double most = 0;
     for (uint32_t i = 0; i < s->n_stages; i++) {
