@@ -32,6 +32,7 @@ typedef struct cli_verb {
     V(reproduce, "reproduce", "RECORD",     "run a recorded measurement again and say whether it holds")           \
     V(doctor,    "doctor",    "MODEL",      "hints for a model on this machine, the most worthwhile first")        \
     V(profile,   "profile",   "MODEL",      "time every kernel of a model")                                      \
+    V(report,    "report",    "[MODEL]",    "records, and how a model runs, as one HTML page")                    \
     V(options,   "options",   "",           "list the library's options, their values and where they come from") \
     V(info,      "info",      "",           "print version, processor, devices and measured ceilings")            \
     V(version,   "version",   "",           "print the version")

@@ -18,7 +18,7 @@ static void hash_text(const void *data, size_t bytes, char out[SHA256_TEXT]) {
     if (!SHA256Data(data, bytes, out)) out[0] = 0;
 }
 
-static tn_error *hash_model(const char *path, char out[SHA256_TEXT]) {
+tn_error *timing_hash_model(const char *path, char out[SHA256_TEXT]) {
     return SHA256File(path, out) ? NULL : TN__FAIL(NULL, IO, "cannot read '%s' again", path);
 }
 
@@ -202,7 +202,7 @@ static tn_error *check_outputs(tn_context *context, const tn_graph *g, tn_tensor
 
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
 
-static json_t *options_json(const tn_options *options) {
+json_t *timing_options(const tn_options *options) {
     static const char *const keys[] = {
 #define TN_OPTION(name, type, default_, low, high, choices, help) #name,
 #include "session/options.def"
@@ -232,7 +232,7 @@ tn_error *timing_run(tn_context *context, const char *path, const timing_setting
     inputs.model_path = path;
     tn_error *e = cli_options_create(context, &s->target, &options);
     if (!e) e = cli_graph_load(context, path, &graph);
-    if (!e && s->hash) e = hash_model(path, out->model_sha256);
+    if (!e && s->hash) e = timing_hash_model(path, out->model_sha256);
     if (!e) e = cli_inputs_make(context, graph, &inputs, &in);
     cli_progress("%s: compiling", path);
     if (!e) e = tn_compile(graph, options, &executable);
@@ -240,7 +240,7 @@ tn_error *timing_run(tn_context *context, const char *path, const timing_setting
     if (!e) e = sample(executable, in, n_in, n_out, path, s, out, &outputs);
     if (!e) summarise(out), judge(options, s, out);
     if (!e) e = tn_executable_get_stats(executable, &out->stats);
-    if (!e) out->options = options_json(options);
+    if (!e) out->options = timing_options(options);
     if (!e && s->hash) hash_outputs(graph, outputs, out);
     if (!e && s->check) e = check_outputs(context, graph, in, outputs, path, out);
     cli_progress_end();

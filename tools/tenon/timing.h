@@ -51,4 +51,6 @@ tn_error *timing_run(tn_context *context, const char *path, const timing_setting
 void timing_free(timing *t);
 /* 95 % interval of the median of n > 0 samples by order statistics. `samples` stays as it is. */
 void timing_interval(const double *samples, size_t n, double *out_low, double *out_high);
+tn_error *timing_hash_model(const char *path, char out[SHA256_TEXT]);
+json_t *timing_options(const tn_options *options); /* texts by name, the effective values; owned */
 #endif

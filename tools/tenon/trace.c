@@ -114,6 +114,15 @@ static json_t *label(const char *what, int row, json_t *name) {
     return json_pack("{ss ss si si s{so}}", "ph", "M", "name", what, "pid", 1, "tid", row, "args", "name", name);
 }
 
+json_t *cli_trace_events(const cli_trace *t) {
+    json_t *all = json_copy(t->events);
+    for (size_t i = 0; i < t->n_parts; i++) {
+        const part *p = &t->parts[i];
+        json_array_append_new(all, event(t, "part", p->name, FIRST_WORKER_ROW + p->worker, p->begin_ns, p->end_ns));
+    }
+    return all;
+}
+
 tn_error *cli_trace_write(const cli_trace *t, tn_context *context, const char *model, const char *path) {
     json_t *all = json_array();
     json_array_append_new(all, label("process_name", STEPS_ROW, cli_joined_json("tenon", model)));
@@ -123,11 +132,9 @@ tn_error *cli_trace_write(const cli_trace *t, tn_context *context, const char *m
         snprintf(text, sizeof text, "worker %d", w);
         if (t->used[w]) json_array_append_new(all, label("thread_name", FIRST_WORKER_ROW + w, json_string(text)));
     }
-    json_array_extend(all, t->events);
-    for (size_t i = 0; i < t->n_parts; i++) {
-        const part *p = &t->parts[i];
-        json_array_append_new(all, event(t, "part", p->name, FIRST_WORKER_ROW + p->worker, p->begin_ns, p->end_ns));
-    }
+    json_t *events = cli_trace_events(t);
+    json_array_extend(all, events);
+    json_decref(events);
     json_t *file = json_pack("{so ss}", "traceEvents", all, "displayTimeUnit", "ns");
     char *text = file ? json_dumps(file, JSON_COMPACT) : NULL;
     json_decref(file);
