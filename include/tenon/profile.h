@@ -8,6 +8,16 @@
 extern "C" {
 #endif
 
+/* Counters of tn_profile_row, as flags. */
+typedef enum tn_counter {
+    TN_COUNTER_CYCLES = 1,
+    TN_COUNTER_INSTRUCTIONS = 2,
+    TN_COUNTER_CACHE_MISSES = 4,
+    TN_COUNTER_CPU_NS = 8,
+    TN_COUNTER_PAGE_FAULTS = 16,
+    TN_COUNTER_CONTEXT_SWITCHES = 32
+} tn_counter;
+
 /* One step of a compiled graph. Texts are never NULL; they are borrowed from the profile, in a hook for the call. */
 typedef struct tn_profile_row {
     size_t struct_size;
@@ -26,12 +36,17 @@ typedef struct tn_profile_row {
     tn_dtype product_dtype;      /* of the factors of its products as they are multiplied: f32 also for stored f16 and bf16, i8 for products of
                                   * 8-bit integers four at a time; TN_DTYPE_NONE: it has no products. Of several, that of the most */
     const char *precision;       /* what option precision made of its product, or "f32: " and why nothing; "": there is none, or precision=f32 */
+    uint32_t counted;            /* tn_counter flags: which of the following were counted in every part of every run so far; the others
+                                  * are 0 and say nothing. 0 without option profile=counters, and in hooks */
+    uint64_t cycles, instructions, cache_misses; /* of the processor, in user mode, of all threads that did the step, all runs together; cache
+                                                  * misses as the processor defines them, mostly of the last level */
+    uint64_t cpu_ns, page_faults, context_switches; /* of the system, likewise: time on a processor, in user mode and in the kernel */
 } tn_profile_row;
 
 /* The rows of an executable's most recent specialisation, in the order of its steps, as they were when asked for. Immutable,
  * thread-safe. */
 typedef struct tn_profile tn_profile;
-/* Wants option profile=on at tn_compile (INVALID_ARGUMENT otherwise), and a device that measures steps (UNSUPPORTED; cpu does). Bodies of
+/* Wants option profile=on or profile=counters at tn_compile (INVALID_ARGUMENT otherwise), and a device that measures steps (UNSUPPORTED; cpu does). Bodies of
  * `if`, `loop` and `scan` have rows of their own. No rows before the first run of a graph with open dimensions. Thread-safe; released
  * with tn_profile_release. */
 TN_API TN_MUST_USE tn_error *tn_executable_get_profile(tn_executable *executable, tn_profile **out_profile);

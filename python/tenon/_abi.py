@@ -158,6 +158,13 @@ class tn_profile_row(C.Structure):
         ("live_bytes", C.c_uint64),
         ("product_dtype", C.c_int),
         ("precision", C.c_char_p),
+        ("counted", C.c_uint32),
+        ("cycles", C.c_uint64),
+        ("instructions", C.c_uint64),
+        ("cache_misses", C.c_uint64),
+        ("cpu_ns", C.c_uint64),
+        ("page_faults", C.c_uint64),
+        ("context_switches", C.c_uint64),
     ]
 
 

@@ -115,7 +115,9 @@ class Executable:
     def profile(self) -> list[dict[str, Any]]:
         """What each step took so far, in the order of the steps, after runs with the option profile=True: kind ("kernel", "call", ...),
         kernel, node, sources, stages, runs, total_ns and least_ns (all threads together), flops and bytes of one run, live_bytes of the arena,
-        product_dtype: what its products multiply ("": it has none), and precision: what that option made of them."""
+        product_dtype: what its products multiply ("": it has none), precision: what that option made of them. With the option
+        profile="counters", `counts` has sums over all runs and threads of what could be counted here: cycles, instructions, cache_misses,
+        cpu_ns, page_faults, context_switches."""
         handle = C.c_void_p()
         check(lib.tn_executable_get_profile(self.handle, C.byref(handle)))
         try:
@@ -131,6 +133,8 @@ class Executable:
         found = {name: getattr(row, name) for name in ("stages", "runs", "total_ns", "least_ns", "flops", "bytes", "live_bytes")}
         found.update({name: getattr(row, name).decode(errors="replace") for name in ("kind", "kernel", "node", "precision")})
         found["product_dtype"] = lib.tn_dtype_name(row.product_dtype).decode() if row.product_dtype else ""
+        counters = ("cycles", "instructions", "cache_misses", "cpu_ns", "page_faults", "context_switches")  # in the order of their flags
+        found["counts"] = {name: getattr(row, name) for k, name in enumerate(counters) if row.counted >> k & 1}
         found["sources"] = [(texts[k] or b"").decode(errors="replace") for k in range(row.n_sources)]
         return found
 

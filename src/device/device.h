@@ -25,6 +25,7 @@ typedef struct tn__device_config {
     bool small_pages;           /* do not ask for large pages of the system for arena, scratch and constants */
     uint64_t compile_budget_ms; /* of code generation of one specialisation, as in tn__code_create */
     bool profile;               /* measure every step of every run */
+    bool counters;              /* and with it, read counters before and after each part of a step */
     tn_hook hook;               /* all NULL: none */
     tn__logger log;
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */

@@ -2,6 +2,7 @@
 #ifndef TN_DEVICE_PROFILE_H
 #define TN_DEVICE_PROFILE_H
 #include <stdatomic.h>
+#include "base/counters.h"
 #include "ir/graph.h"
 #include "tenon/profile.h"
 
@@ -12,6 +13,8 @@ typedef struct tn__step_time {
 void tn__step_time_add(tn__step_time *t, uint64_t ns);
 void tn__step_time_reset(tn__step_time *t);
 void tn__step_time_read(tn__step_time *t, tn_profile_row *row);
+
+void tn__count_sums_read(tn__count_sums *s, tn_profile_row *row);
 
 struct tn_profile {
     tn__handle handle;

@@ -20,6 +20,15 @@ void tn__step_time_read(tn__step_time *t, tn_profile_row *row) {
     row->least_ns = atomic_load(&t->least_ns);
 }
 
+void tn__count_sums_read(tn__count_sums *s, tn_profile_row *row) {
+    row->counted = row->runs ? TN__COUNTERS_ALL & ~atomic_load(&s->missed) : 0;
+#define READ(name, flag)                                                                   \
+    _Static_assert(TN_COUNTER_##flag == 1 << TN__COUNTER_##name, "the bit of a counter"); \
+    row->name = row->counted & TN_COUNTER_##flag ? atomic_load(&s->value[TN__COUNTER_##name]) : 0;
+    TN__COUNTERS(READ)
+#undef READ
+}
+
 tn_profile_row tn__profile_row_of(const tn_graph *g, const tn__node *n, uint32_t set, const char *kind) {
     const tn__source_set *s = tn__graph_sources(g, set);
     return (tn_profile_row){.struct_size = sizeof(tn_profile_row), .kind = kind, .kernel = n ? tn__op_text(n->op, n->attrs) : kind,

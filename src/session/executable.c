@@ -102,7 +102,8 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
                                     .memory_limit = (uint64_t)tn__options_int(o, TN__OPTION_memory_limit),
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
                                     .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),
-                                    .profile = !strcmp(o->values[TN__OPTION_profile], "on"),
+                                    .profile = strcmp(o->values[TN__OPTION_profile], "off") != 0,
+                                    .counters = !strcmp(o->values[TN__OPTION_profile], "counters"),
                                     .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook,
                                     .log = logger_of(context, o)};
     bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
@@ -622,7 +623,7 @@ tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats
 
 static tn_error *check_profile(const tn_executable *x, const char *what) {
     const tn__settings *s = x->settings;
-    if (!s->config.profile) return TN__FAIL(&s->context->allocator, INVALID_ARGUMENT, "%s: compile with option profile=on", what);
+    if (!s->config.profile) return TN__FAIL(&s->context->allocator, INVALID_ARGUMENT, "%s: compile with option profile=on or profile=counters", what);
     if (s->device->get_profile) return NULL;
     return TN__FAIL(&s->context->allocator, UNSUPPORTED, "%s: device %s keeps no times of steps; the cpu device does", what, s->device->name);
 }

@@ -58,6 +58,16 @@ kept $threads 1e30 1.0 '"other programs"'
 want 0 "ceilings of $threads threads, measured here: 1000000000" $profile --threads $threads
 want 0 "distorted, so shares may be too large: $threads threads on $(field processors) processors" $profile --threads $threads
 
+# counters: those that every system has, and the others or why not; a step's own, not the reading alone
+want 0 "counted, a mean of the runs" $profile --threads 2 --counters
+grep -q 'cpu_ns      page_faults context_switches' "$work/out" || { echo "no counters of the system:"; cat "$work/out"; failed=1; }
+grep -q '^not counted: .*(.*[a-z].*)$' "$work/out" || grep -q 'cycles.*cpu_ns' "$work/out" || { echo "cycles neither counted nor missing:"; cat "$work/out"; failed=1; }
+[ "$(grep -c ' kernel  *tn_mm' "$work/out")" -eq 2 ] || { echo "no row of both kinds:"; cat "$work/out"; failed=1; }
+want 0 '"cpu_ns": ' $profile --threads 2 --counters --json
+grep -q '"not_counted": \[' "$work/out" || { echo "nothing on what is not counted:"; cat "$work/out"; failed=1; }
+want 0 '"nearer"' $profile --threads 2 --json
+grep -q 'cpu_ns\|not_counted' "$work/out" && { echo "counters that nobody asked for"; failed=1; }
+
 # a damaged file is an empty one, a folder that cannot be written to is no error
 printf '{' > "$XDG_CACHE_HOME/tenon/ceilings.json"
 want 0 "ceilings of 1 thread, measured here: " $profile --threads 1

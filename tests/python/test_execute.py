@@ -198,7 +198,11 @@ def test_profile():
     assert rows and all(r["runs"] == 3 and r["total_ns"] >= 3 * r["least_ns"] for r in rows)
     assert any(r["kind"] == "kernel" and r["kernel"] and r["bytes"] >= 2 * 64 for r in rows)
     assert all(isinstance(text, str) for r in rows for text in r["sources"])
+    assert all(r["counts"] == {} for r in rows)
     run.reset_profile()
     assert all(r["runs"] == 0 for r in run.profile())
+    counting = scale(shape=(4, 4), profile="counters")
+    counting(np.ones((4, 4), np.float32))
+    assert all("cpu_ns" in r["counts"] for r in counting.profile())
     with pytest.raises(tenon.InvalidArgumentError, match="profile"):
         scale().profile()

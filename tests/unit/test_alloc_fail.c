@@ -123,7 +123,7 @@ static tn_error *whole_way(tn_context *context, const way *w) {
     if (!error) error = tn_options_create(context, &options);
     if (!error) error = tn_options_set(options, "device", w->device);
     if (!error) error = tn_options_set(options, "threads", "2");
-    if (!error) error = tn_options_set(options, "profile", "on");
+    if (!error) error = tn_options_set(options, "profile", "counters");
     if (!error) error = w->cache ? tn_options_set(options, "cache_dir", w->cache) : tn_options_set(options, "cache", "off");
     if (!error) error = tn_compile(graph, options, &executable);
     if (!error) error = make_inputs(context, w, x);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/counters.h"
 #include "session/options.h"
 #include "tenon/tenon.h"
 
@@ -364,6 +365,15 @@ static void check_max_specialisations(void) {
     tn_executable_release(one), tn_executable_release(two), tn_graph_release(g);
 }
 
+/* A counter of cycles that passes five with every look at it; there are no others. */
+static void planted_open(tn__os_counters *out) { out->thread = 1; }
+static void planted_close(tn__os_counters *counters) { counters->thread = 0; }
+static void planted_read(const tn__os_counters *counters, tn__os_counts *out) {
+    static atomic_uint_fast64_t looks;
+    (void)counters;
+    *out = (tn__os_counts){.valid = TN_COUNTER_CYCLES, .value[TN__COUNTER_cycles] = 5 * atomic_fetch_add(&looks, 1)};
+}
+
 static void check_profile(void) {
     tn_graph *g = new_graph(false);
     tn_executable *on = COMPILE(g, {"profile", "on"}), *off = COMPILE(g, {"profile", "off"});
@@ -371,9 +381,21 @@ static void check_profile(void) {
     run(on, ROWS, 1);
     ok(tn_executable_get_profile(on, &p));
     assert_true(tn_profile_get_count(p) > 0);
+    tn_profile_row row = {.struct_size = sizeof row};
+    ok(tn_profile_get_row(p, 0, &row));
+    assert_int_equal(row.counted, 0);
     tn_profile_release(p);
     expect_error(tn_executable_get_profile(off, &p), TN_ERROR_INVALID_ARGUMENT);
-    tn_executable_release(on), tn_executable_release(off), tn_graph_release(g);
+    static const tn__counter_source planted = {planted_open, planted_read, planted_close};
+    tn__counters_of(c)->source = &planted;
+    tn_executable *counting = COMPILE(g, {"profile", "counters"});
+    run(counting, ROWS, 1);
+    ok(tn_executable_get_profile(counting, &p));
+    ok(tn_profile_get_row(p, 0, &row));
+    assert_int_equal(row.counted, TN_COUNTER_CYCLES);
+    assert_true(row.cycles > 0 && row.instructions == 0);
+    tn_profile_release(p);
+    tn_executable_release(on), tn_executable_release(off), tn_executable_release(counting), tn_graph_release(g);
 }
 
 static unsigned heard[TN_LOG_DEBUG + 1];

@@ -262,7 +262,7 @@ static void memory_of_a_loop(void **unused) {
     uint64_t flops = 0, bytes = 0;
     assert_true(p->steps.count <= 64);
     ok(tn__profile_create(context, &profile));
-    ok(tn__cpu_profile(p, times, profile));
+    ok(tn__cpu_profile(p, times, NULL, profile));
     for (size_t i = 0; i < profile->rows.count; i++)
         if (!strcmp(profile->rows.data[i].kind, "loop")) flops = (uint64_t)profile->rows.data[i].flops, bytes = profile->rows.data[i].bytes;
     tn_profile_release(profile);

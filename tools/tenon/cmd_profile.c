@@ -8,6 +8,7 @@
 #include "ceilings_cache.h"
 #include "cli.h"
 #include "inputs.h"
+#include "profile_counts.h"
 #include "trace.h"
 
 typedef struct profile_settings {
@@ -16,7 +17,7 @@ typedef struct profile_settings {
     double seconds;
     int64_t top; /* 0: all */
     const char *trace; /* file, or NULL */
-    bool json, in_order;
+    bool json, in_order, counters;
 } profile_settings;
 
 /* What the threads of a run reach on this machine, measured. */
@@ -52,15 +53,28 @@ static tn_error *run_for(tn_executable *x, tn_tensor **in, uint32_t n_in, tn_ten
     return NULL;
 }
 
+/* A step in the runs that were timed, and in those that were counted, whose reading of counters takes time of its own. */
+typedef struct row {
+    tn_profile_row timed, counted;
+} row;
+
+typedef struct counts {
+    tn_profile *profile; /* NULL: nothing was counted */
+    json_t *missing;     /* as of counts_missing; NULL: nobody asked */
+    uint32_t have;
+} counts;
+
 static int by_time(const void *a, const void *b) {
-    const tn_profile_row *x = a, *y = b;
-    return (x->least_ns < y->least_ns) - (x->least_ns > y->least_ns);
+    const row *x = a, *y = b;
+    return (x->timed.least_ns < y->timed.least_ns) - (x->timed.least_ns > y->timed.least_ns);
 }
 
-static tn_error *rows_of(const tn_profile *p, tn_profile_row *rows, uint32_t n) {
+/* The same graph with the same options makes the same steps. */
+static tn_error *rows_of(const tn_profile *timed, const tn_profile *counted, row *rows, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
-        rows[i].struct_size = sizeof *rows;
-        tn_error *e = tn_profile_get_row(p, i, &rows[i]);
+        rows[i].timed.struct_size = rows[i].counted.struct_size = sizeof rows->timed;
+        tn_error *e = tn_profile_get_row(timed, i, &rows[i].timed);
+        if (!e && counted) e = tn_profile_get_row(counted, i, &rows[i].counted);
         if (e) return e;
     }
     return NULL;
@@ -130,16 +144,38 @@ static void print_rate(double rate, double share) {
     else printf("%6s  ", "-");
 }
 
-static void print_rows(const tn_profile_row *rows, uint32_t n, const profile_settings *s, const run_times *t, const limits *l) {
+static void print_name(const tn_profile_row *r) {
+    printf("%-8s %s", r->kind, r->kernel);
+    if (r->stages > 1) printf(" and %u more stages", (unsigned)r->stages - 1);
+    printf("%s%s", *r->node ? ", " : "", r->node);
+    print_sources(r);
+    if (*r->precision) printf(" (%s)", r->precision);
+    putchar('\n');
+}
+
+static void print_counts(const row *rows, uint32_t n, const profile_settings *s, const counts *c) {
+    counts_print_missing(c->missing);
+    if (!c->profile) return;
+    printf("\ncounted, a mean of the runs\n");
+    counts_print_header(c->have);
+    printf(" what     kernel or op, node\n");
+    for (uint32_t i = 0; i < n && (!s->top || (int64_t)i < s->top); i++) {
+        counts_print(&rows[i].counted, c->have);
+        putchar(' ');
+        print_name(&rows[i].timed);
+    }
+}
+
+static void print_rows(const row *rows, uint32_t n, const profile_settings *s, const run_times *t, const limits *l) {
     uint64_t sum = 0;
     bool from_caches = false;
-    for (uint32_t i = 0; i < n; i++) sum += rows[i].least_ns;
+    for (uint32_t i = 0; i < n; i++) sum += rows[i].timed.least_ns;
     printf("%" PRIu64 " runs, fastest %.4f ms, fastest of every step summed up %.4f ms, %u steps\n\n", t->runs, (double)t->least_ns * 1e-6,
            (double)sum * 1e-6, (unsigned)n);
     print_limits(l);
     printf("%10s %7s %9s %6s  %9s %6s  %-7s  %-8s %s\n", "us", "%", "GFLOP/s", "share", "GB/s", "share", "nearer", "what", "kernel or op, node");
     for (uint32_t i = 0; i < n && (!s->top || (int64_t)i < s->top); i++) {
-        const tn_profile_row *r = &rows[i];
+        const tn_profile_row *r = &rows[i].timed;
         double ns = r->least_ns ? (double)r->least_ns : 1;
         printf("%10.2f %6.2f%% ", ns * 1e-3, sum ? 100 * ns / (double)sum : 0);
         shares of = shares_of(l, r);
@@ -147,12 +183,8 @@ static void print_rows(const tn_profile_row *rows, uint32_t n, const profile_set
         from_caches |= of.memory > 1;
         print_rate(r->flops / ns, of.compute);
         print_rate((double)r->bytes / ns, of.memory);
-        printf("%-7s  %-8s %s", at ? at : "-", r->kind, r->kernel);
-        if (r->stages > 1) printf(" and %u more stages", (unsigned)r->stages - 1);
-        printf("%s%s", *r->node ? ", " : "", r->node);
-        print_sources(r);
-        if (*r->precision) printf(" (%s)", r->precision);
-        putchar('\n');
+        printf("%-7s  ", at ? at : "-");
+        print_name(r);
     }
     if (from_caches) printf("\nmore than 100 %% of the rate of memory: those bytes came from caches (each value counts once, wherever it lies)\n");
 }
@@ -160,10 +192,10 @@ static void print_rows(const tn_profile_row *rows, uint32_t n, const profile_set
 /* Null where it is not known. */
 static json_t *share_json(double share) { return share > 0 ? json_real(share) : json_null(); }
 
-static json_t *rows_json(const tn_profile_row *rows, uint32_t n, const limits *l) {
+static json_t *rows_json(const row *rows, uint32_t n, const limits *l, const counts *c) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < n; i++) {
-        const tn_profile_row *r = &rows[i];
+        const tn_profile_row *r = &rows[i].timed;
         shares of = shares_of(l, r);
         json_array_append_new(
             list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI ss? so so ss? ss}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
@@ -173,24 +205,43 @@ static json_t *rows_json(const tn_profile_row *rows, uint32_t n, const limits *l
                             r->product_dtype ? tn_dtype_name(r->product_dtype) : NULL, "compute_share", share_json(of.compute), "memory_share",
                             share_json(of.memory), "nearer", nearer(r, of), "precision",
                             r->precision));
+        if (c->missing) json_object_set_new(json_array_get(list, i), "counted", counts_json(&rows[i].counted));
     }
     return list;
 }
 
-static tn_error *report(tn_executable *executable, const char *path, const profile_settings *s, const run_times *t, const limits *l) {
+static tn_error *report(tn_executable *executable, const char *path, const profile_settings *s, const run_times *t, const limits *l, const counts *c) {
     tn_profile *p;
     tn_error *e = tn_executable_get_profile(executable, &p);
     if (e) return e;
     uint32_t n = tn_profile_get_count(p);
-    tn_profile_row *rows = cli_alloc(((size_t)n + 1) * sizeof *rows);
-    e = rows_of(p, rows, n);
+    row *rows = cli_alloc(((size_t)n + 1) * sizeof *rows);
+    e = rows_of(p, c->profile, rows, n);
     if (!e && n && !s->in_order) qsort(rows, n, sizeof *rows, by_time);
     if (!e && s->json)
-        cli_print_json(json_pack("{ss so sI sI so so}", "version", tn_version(), "model", cli_text_json(path), "runs", (json_int_t)t->runs, "min_ns",
-                                 (json_int_t)t->least_ns, "ceilings", limits_json(l), "steps", rows_json(rows, n, l)));
-    else if (!e) print_rows(rows, n, s, t, l);
+        cli_print_json(json_pack("{ss so sI sI so so sO*}", "version", tn_version(), "model", cli_text_json(path), "runs", (json_int_t)t->runs, "min_ns",
+                                 (json_int_t)t->least_ns, "ceilings", limits_json(l), "steps", rows_json(rows, n, l, c), "not_counted",
+                                 c->missing));
+    else if (!e) print_rows(rows, n, s, t, l), print_counts(rows, n, s, c);
     free(rows);
     tn_profile_release(p);
+    return e;
+}
+
+/* Runs on an executable of their own; none where there is nothing to count. Sets options. */
+static tn_error *count(const tn_graph *graph, tn_options *options, tn_tensor **in, double seconds, counts *c) {
+    run_times ignored;
+    tn_executable *x = NULL;
+    uint32_t n_in = tn_graph_get_input_count(graph), n_out = tn_graph_get_output_count(graph);
+    c->missing = counts_missing(&c->have);
+    if (!c->have) return NULL;
+    tn_tensor **out = cli_alloc((n_out + 1) * sizeof *out);
+    tn_error *e = tn_options_set(options, "profile", "counters");
+    if (!e) e = tn_compile(graph, options, &x);
+    if (!e) e = run_for(x, in, n_in, out, n_out, seconds, &ignored);
+    if (!e) e = tn_executable_get_profile(x, &c->profile);
+    if (x) tn_executable_release(x);
+    cli_tensors_release(out, n_out);
     return e;
 }
 
@@ -242,10 +293,14 @@ static int profile(const char *path, profile_settings *s) {
     limits l = {0};
     cli_progress("%s: running", path);
     if (!e) e = run_for(executable, in, n_in, out, n_out, s->seconds, &t);
+    counts c = {0};
+    if (!e && s->counters) e = count(graph, options, in, s->seconds, &c);
     cli_progress_end();
     if (!e) e = limits_get(context, options, &l);
-    if (!e) e = report(executable, path, s, &t, &l);
+    if (!e) e = report(executable, path, s, &t, &l, &c);
     json_decref(l.distortions);
+    json_decref(c.missing);
+    tn_profile_release(c.profile);
     cli_tensors_release(in, n_in);
     cli_tensors_release(out, n_out);
     if (executable) tn_executable_release(executable);
@@ -262,6 +317,7 @@ int cli_cmd_profile(const cli_verb *verb, int argc, char **argv) {
         {"seconds", CLI_REAL, &s.seconds, "S", "run for this long (1)"},
         {"top", CLI_COUNT, &s.top, "N", "print only the N slowest steps"},
         {"in-order", CLI_FLAG, &s.in_order, NULL, "in the order of execution (default: slowest first)"},
+        {"counters", CLI_FLAG, &s.counters, NULL, "also cycles, instructions, cache misses, faults and switches of each step, in runs of their own"},
         {"trace", CLI_TEXT, &s.trace, "FILE", "write compilation and four runs as a trace for Perfetto or chrome://tracing"},
         CLI_INPUT_OPTIONS(&s.inputs),
         CLI_TARGET_OPTIONS(&s.target),

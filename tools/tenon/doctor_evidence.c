@@ -199,7 +199,7 @@ static tn_error *read_options(const patient *p) {
     e->cpu = cli_printf("%s", tn_options_get(o, "cpu"));
     e->passes_off = cli_printf("%s", tn_options_get(o, "passes_off"));
     e->cache = cli_printf("%s", tn_options_get(o, "cache"));
-    e->profile = !strcmp(tn_options_get(o, "profile"), "on");
+    e->profile = strcmp(tn_options_get(o, "profile"), "off") != 0;
     e->threads = strtoll(tn_options_get(o, "threads"), NULL, 10);
     e->max_specialisations = strtoll(tn_options_get(o, "max_specialisations"), NULL, 10);
     if (!e->threads) e->threads = tn__os_processor_count();

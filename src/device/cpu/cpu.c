@@ -28,7 +28,10 @@ typedef struct cpu_artefact {
     tn__code *code;
     tn__pool *pool; /* of the context; NULL: one thread */
     bool flush_denormals, small_pages;
+    bool parts_watched; /* what a thread does of a step is counted, or the hook hears of it */
     tn__step_time *times;              /* by step; NULL: no profile */
+    tn__counters *counters;            /* of the context; NULL: nothing is counted */
+    tn__count_sums *sums;              /* by step, with counters */
     tn_profile_row *rows;              /* by step, for the hook; NULL: there is none */
     tn_hook hook;
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
@@ -84,8 +87,9 @@ typedef struct launch {
     char *scratch;          /* of worker 0; the next worker's is scratch_bytes further on */
     size_t scratch_bytes;
     bool flush_denormals;
-    const tn_hook *hook;       /* of hooked_body */
-    const tn_profile_row *row;
+    const tn_hook *hook;       /* of watched_body, as what follows */
+    const tn_profile_row *row; /* NULL: the hook hears of no parts */
+    tn__count_to count;
 } launch;
 
 /* Addresses of one step's scratch, as the kernels want them: see tn__scratch. */
@@ -124,11 +128,15 @@ static void launch_body(void *self, int64_t begin, int64_t end, int32_t worker) 
     if (l->flush_denormals) tn__float_mode_restore(mode);
 }
 
-static void hooked_body(void *self, int64_t begin, int64_t end, int32_t worker) {
+static void watched_body(void *self, int64_t begin, int64_t end, int32_t worker) {
     const launch *l = self;
+    tn__count_start counts;
+    tn__count_begin(&l->count, &counts);
     uint64_t start = tn__os_clock_ns();
     launch_body(self, begin, end, worker);
-    l->hook->part(l->hook->self, l->row, worker, start, tn__os_clock_ns());
+    uint64_t stop = tn__os_clock_ns();
+    tn__count_end(&l->count, &counts);
+    if (l->row) l->hook->part(l->hook->self, l->row, worker, start, stop);
 }
 
 static tn_error *run_call(const cpu_artefact *c, const tn__step *s, void **addresses) {
@@ -172,27 +180,49 @@ static tn_error *run_check(const cpu_artefact *c, const tn__step *s, void *const
     return tn__node_error(g, n, e);
 }
 
+static tn__count_to count_to(const cpu_artefact *c, const tn__step *s) {
+    return c->counters ? (tn__count_to){c->counters, &c->sums[s - c->program->steps.data]} : (tn__count_to){0};
+}
+
 static tn_error *run_step(const cpu_artefact *c, const tn__step *s, workspace *w) {
     const tn__kprogram *p = c->program;
     void **addresses = w->addresses;
     switch (s->kind) {
     case TN__STEP_KERNEL: {
-        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes, c->flush_denormals, &c->hook, NULL};
+        launch l = {s, c->code, addresses, (char *)w->memory.data + p->arena_bytes, p->scratch_bytes, c->flush_denormals, &c->hook, NULL, {0}};
         void (*body)(void *, int64_t, int64_t, int32_t) = launch_body;
-        if (c->hook.part) l.row = &c->rows[s - p->steps.data], body = hooked_body;
+        if (c->parts_watched) {
+            if (c->hook.part) l.row = &c->rows[s - p->steps.data];
+            l.count = count_to(c, s);
+            body = watched_body;
+        }
         if (s->outer > s->grain) return tn__pool_run(c->pool, body, &l, s->outer, s->grain);
         body(&l, 0, s->outer, 0);
         return NULL;
     }
     case TN__STEP_CALL: return run_call(c, s, addresses);
     case TN__STEP_CHECK: return run_check(c, s, addresses);
-    case TN__STEP_LOOP: return tn__loop_run(p, s->loop, c->code, c->pool, c->flush_denormals, addresses);
+    case TN__STEP_LOOP: {
+        tn__count_to count = count_to(c, s);
+        return tn__loop_run(p, s->loop, c->code, c->pool, c->flush_denormals, &count, addresses);
+    }
     default: { /* COPY; an arena slot is rounded up, the other need not be */
         size_t from = p->slots.data[s->slots[0]].bytes, to = p->slots.data[s->slots[1]].bytes;
         if (from && to) memcpy(addresses[s->slots[1]], addresses[s->slots[0]], from < to ? from : to);
         return NULL;
     }
     }
+}
+
+/* Steps whose parts are not counted where they are done: all of it is this thread's. */
+static tn_error *run_counted(const cpu_artefact *c, const tn__step *s, workspace *w) {
+    if (!c->counters || s->kind == TN__STEP_KERNEL || s->kind == TN__STEP_LOOP) return run_step(c, s, w);
+    tn__count_to count = count_to(c, s);
+    tn__count_start start;
+    tn__count_begin(&count, &start);
+    tn_error *e = run_step(c, s, w);
+    tn__count_end(&count, &start);
+    return e;
 }
 
 /* With times, or the caller's hook. */
@@ -202,7 +232,7 @@ static tn_error *run_watched(const cpu_artefact *c, workspace *w, int32_t last) 
         if ((int32_t)i <= last) TN__TRY(tn__context_poll(c->context));
         if (c->rows) tn__hook_begin(&c->hook, &c->rows[i]);
         uint64_t start = tn__os_clock_ns();
-        tn_error *e = run_step(c, &p->steps.data[i], w);
+        tn_error *e = run_counted(c, &p->steps.data[i], w);
         if (!e && c->times) tn__step_time_add(&c->times[i], tn__os_clock_ns() - start);
         if (c->rows) tn__hook_end(&c->hook, &c->rows[i]);
         TN__TRY(e);
@@ -256,6 +286,7 @@ static void cpu_destroy(tn__artefact *artefact) {
     tn__pool_release(context, c->pool);
     tn__code_destroy(c->code);
     if (c->times) tn__free(&context->allocator, c->times, (c->program->steps.count + 1) * sizeof *c->times);
+    if (c->sums) tn__free(&context->allocator, c->sums, (c->program->steps.count + 1) * sizeof *c->sums);
     if (c->rows) tn__free(&context->allocator, c->rows, (c->program->steps.count + 1) * sizeof *c->rows);
     tn__kprogram_destroy(c->program);
     tn__free(&context->allocator, c, sizeof *c);
@@ -267,6 +298,9 @@ static tn_error *watch(cpu_artefact *c, const tn__device_config *config) {
     const tn_allocator *a = &c->context->allocator;
     size_t n = c->program->steps.count + 1;
     if (config->profile && !(c->times = tn__alloc_zero(a, n * sizeof *c->times))) return tn__error_oom();
+    if (config->counters && !(c->counters = tn__counters_of(c->context))) return tn__error_oom();
+    if (config->counters && !(c->sums = tn__alloc_zero(a, n * sizeof *c->sums))) return tn__error_oom();
+    c->parts_watched = config->counters || config->hook.part;
     if (!tn__hook_is_set(&config->hook)) return NULL;
     if (!(c->rows = tn__alloc_zero(a, n * sizeof *c->rows))) return tn__error_oom();
     c->hook = config->hook;
@@ -361,7 +395,7 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
 
 static tn_error *cpu_get_profile(const tn__artefact *artefact, tn_profile *profile) {
     const cpu_artefact *c = (const cpu_artefact *)artefact;
-    return c->times ? tn__cpu_profile(c->program, c->times, profile) : NULL;
+    return c->times ? tn__cpu_profile(c->program, c->times, c->sums, profile) : NULL;
 }
 
 static bool cpu_can_alias(const tn__artefact *artefact, uint32_t input, uint32_t output) {

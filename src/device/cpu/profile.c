@@ -49,14 +49,16 @@ tn_profile_row tn__cpu_row(const tn__kprogram *p, const tn__step *s) {
     return r;
 }
 
-tn_error *tn__cpu_profile(const tn__kprogram *p, tn__step_time *times, tn_profile *out) {
+tn_error *tn__cpu_profile(const tn__kprogram *p, tn__step_time *times, tn__count_sums *sums, tn_profile *out) {
     for (size_t i = 0; i < p->steps.count; i++) {
         if (!out) {
             tn__step_time_reset(&times[i]);
+            if (sums) tn__count_sums_reset(&sums[i]);
             continue;
         }
         tn_profile_row r = tn__cpu_row(p, &p->steps.data[i]);
         tn__step_time_read(&times[i], &r);
+        if (sums) tn__count_sums_read(&sums[i], &r);
         TN__TRY(tn__profile_add(out, &r));
     }
     return NULL;
