@@ -79,6 +79,7 @@ _Static_assert(sizeof(tn__kdomain) == 40, "hash_kernel must hash every field of 
 _Static_assert(sizeof(tn__kstore) == 8 + sizeof(tn__kmap), "hash_kernel must hash every field of tn__kstore");
 _Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
                                          TN__K_DOMAIN * sizeof(tn__kdomain) + 20 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 8 +
+                                         2 * sizeof(tn__kguard) +
                                          TN__K_STORES * sizeof(tn__kstore) + 10 * 4 + 3 * 8 + 8 /* narrowing */,
                "hash_kernel must hash every field of tn__kernel that decides code");
 
@@ -114,6 +115,8 @@ static void hash_kernel(hash *h, const tn__kernel *k) {
     for (int32_t i = 0; i < k->n_buffers && i < TN__K_BUFFERS; i++) hash_i64(h, k->buffer_dtype[i]);
     hash_i64(h, k->out_buffer);
     hash_map(h, &k->out_map);
+    hash_i64(h, k->n_out_guards);
+    for (int32_t i = 0; i < k->n_out_guards && i < 2; i++) hash_map(h, &k->out_guard[i].map), hash_i64(h, k->out_guard[i].bound);
     hash_i64(h, k->n_stores);
     for (int32_t i = 0; i < k->n_stores && i < TN__K_STORES; i++) {
         hash_i64(h, k->stores[i].expr), hash_i64(h, k->stores[i].buffer);

@@ -163,7 +163,19 @@ static LLVMValueRef horizontal(emitter *e, LLVMValueRef x, tn__kop op, tn_dtype 
     return LLVMBuildExtractElement(e->b, x, tn__emit_c64(e, 0), "");
 }
 
-static void emit_store(emitter *e, LLVMValueRef value, int32_t buffer, const tn__kmap *map, int32_t i, int32_t j) {
+/* All lanes or none: does the tile's element (i, j) of the first result exist? NULL: always. */
+static LLVMValueRef emit_out_guard(emitter *e, int32_t i, int32_t j) {
+    LLVMValueRef all = NULL;
+    for (int32_t g = 0; g < e->k->n_out_guards; g++) {
+        const tn__kguard *x = &e->k->out_guard[g];
+        LLVMValueRef in = LLVMBuildICmp(e->b, LLVMIntULT, tn__emit_offset(e, &x->map, i, j), tn__emit_c64(e, x->bound), "");
+        all = all ? LLVMBuildAnd(e->b, all, in, "") : in;
+    }
+    return all ? tn__emit_splat(e, all) : NULL;
+}
+
+/* guard: lanes that are stored; NULL: all. */
+static void emit_store(emitter *e, LLVMValueRef value, int32_t buffer, const tn__kmap *map, LLVMValueRef guard, int32_t i, int32_t j) {
     tn_dtype d = e->k->buffer_dtype[buffer];
     LLVMValueRef offset = tn__emit_offset(e, map, i, j);
     if (e->lane >= 0) value = tn__emit_splat(e, value);
@@ -174,6 +186,7 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t buffer, const tn_
     }
     int64_t step = map->stride[e->lane];
     LLVMValueRef mask = tn__emit_tail_mask(e, j);
+    if (guard) mask = mask ? LLVMBuildAnd(e->b, mask, guard, "") : guard;
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->ir.context);
     if (step == 1 && !mask) {
         LLVMValueRef s = LLVMBuildStore(e->b, value, tn__emit_pointer(e, buffer, offset));
@@ -197,7 +210,7 @@ static void emit_store(emitter *e, LLVMValueRef value, int32_t buffer, const tn_
 /* Rows lie side by side in the result and lanes do not: the tile is turned in registers and stored row-wise. */
 static bool stores_turned(const emitter *e) {
     const tn__kernel *k = e->k;
-    return !k->n_stores && k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
+    return !k->n_stores && !k->n_out_guards && k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->lanes &&
            k->out_map.stride[k->m] == 1 && k->out_map.stride[e->lane] != 1 && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
 }
 
@@ -232,7 +245,7 @@ static void emit_turned(emitter *e) {
 /* The few rows of the tile alternate in the result: element l * rows + i is lane l of row i. */
 static bool stores_woven(const emitter *e) {
     const tn__kernel *k = e->k;
-    return !k->n_stores && k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->extent[k->m] &&
+    return !k->n_stores && !k->n_out_guards && k->n_dims == k->n_spatial && e->lane >= 0 && k->m >= 0 && k->j < 0 && !e->tail && e->rows == k->extent[k->m] &&
            e->rows > 1 && e->rows <= TN__K_WOVEN && !(e->rows & (e->rows - 1)) && k->out_map.stride[k->m] == 1 &&
            k->out_map.stride[e->lane] == e->rows && k->buffer_dtype[k->out_buffer] != TN_DTYPE_bool;
 }
@@ -299,8 +312,8 @@ static void emit_tile(emitter *e) {
         for (int32_t j = 0; j < e->vectors; j++) {
             LLVMValueRef more[TN__K_STORES], first = tn__emit_expr(e, k->epilogue, i, j);
             for (int32_t n = 0; n < k->n_stores; n++) more[n] = tn__emit_expr(e, k->stores[n].expr, i, j);
-            emit_store(e, first, k->out_buffer, &k->out_map, i, j);
-            for (int32_t n = 0; n < k->n_stores; n++) emit_store(e, more[n], k->stores[n].buffer, &k->stores[n].map, i, j);
+            emit_store(e, first, k->out_buffer, &k->out_map, emit_out_guard(e, i, j), i, j);
+            for (int32_t n = 0; n < k->n_stores; n++) emit_store(e, more[n], k->stores[n].buffer, &k->stores[n].map, NULL, i, j);
         }
     e->lane = lane;
 }

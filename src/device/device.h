@@ -20,6 +20,7 @@ typedef struct tn__device_config {
     bool pinned;
     tn_dtype weights;           /* bf16, f16, i8: how constant f32 weights of products are kept; NONE: as they are */
     bool tf32;                  /* operands of products are rounded as TF32 does */
+    double winograd_error;      /* convolutions may be off by this, see kernel/winograd.h; 0: none of them is done that way */
     bool flush_denormals;       /* kernels take denormal numbers for 0 */
     uint64_t memory_limit;      /* bytes of arena, scratch and constants of one specialisation; 0 = no bound */
     bool small_pages;           /* do not ask for large pages of the system for arena, scratch and constants */

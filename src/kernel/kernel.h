@@ -16,7 +16,7 @@
 #include "kernel/narrow.h"
 #include "op/op.h"
 
-enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3, TN__K_WOVEN = 8, TN__K_STORES = 2 };
+enum { TN__K_DIMS = 12, TN__K_BUFFERS = 24, TN__K_EXPRS = 160, TN__K_DOMAIN = 6, TN__K_GUARDS = 3, TN__K_WOVEN = 8, TN__K_STORES = 5 };
 
 /* Element offset = offset + sum stride[d] * index[d]. */
 typedef struct tn__kmap {
@@ -79,7 +79,9 @@ typedef struct tn__kernel {
     tn_dtype buffer_dtype[TN__K_BUFFERS];
     int32_t out_buffer;
     tn__kmap out_map;
+    int32_t n_out_guards;  /* the first result is stored only where 0 <= map < bound for every guard; no map has a stride along the lanes */
     int32_t n_stores;
+    tn__kguard out_guard[2];
     tn__kstore stores[TN__K_STORES];
 
     /* schedule */

@@ -33,10 +33,12 @@ static tn_error *push_elementwise(tn__lower *l, tn__step s) {
 static void count_uses(const tn__step *steps, size_t n, uint32_t *uses) {
     for (size_t i = 0; i < n; i++) {
         bool kernel = steps[i].kind == TN__STEP_KERNEL;
-        const uint32_t *slots = kernel ? steps[i].stages[0].slots : steps[i].slots;
-        uint32_t count = kernel ? steps[i].stages[0].n_slots : steps[i].n_slots;
-        for (uint32_t k = 0; k < count; k++)
-            if (slots[k] != TN__NO_SLOT) uses[slots[k]]++;
+        for (uint32_t s = 0; s < (kernel ? steps[i].n_stages : 1); s++) {
+            const uint32_t *slots = kernel ? steps[i].stages[s].slots : steps[i].slots;
+            uint32_t count = kernel ? steps[i].stages[s].n_slots : steps[i].n_slots;
+            for (uint32_t k = 0; k < count; k++)
+                if (slots[k] != TN__NO_SLOT) uses[slots[k]]++;
+        }
     }
 }
 
@@ -65,7 +67,7 @@ tn_error *tn__lower_schedule(tn__lower *l) {
         if (taken) {
             i += taken - 1;
             e = TN__PUSH(l->a, &p->steps, together) ? NULL : tn__error_oom();
-        } else if (old[i].kind != TN__STEP_KERNEL) e = TN__PUSH(l->a, &p->steps, old[i]) ? NULL : tn__error_oom();
+        } else if (old[i].kind != TN__STEP_KERNEL || old[i].n_stages > 1) e = TN__PUSH(l->a, &p->steps, old[i]) ? NULL : tn__error_oom();
         else if (p->kernels.data[old[i].stages[0].kernel]->lanes == 0) e = push_elementwise(l, old[i]);
         else e = push_single(l, old[i]);
     }

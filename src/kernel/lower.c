@@ -180,20 +180,26 @@ tn_error *tn__lower_step(tn__lower *l, tn__step s, const uint32_t *slots) {
     return s.slots && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
 
-tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
+tn_error *tn__lower_stage(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node, tn__stage *out) {
     snprintf(k->name + strlen(k->name), sizeof k->name - strlen(k->name), "_%zu", l->p->kernels.count); /* unique in the module */
+    l->p->flops += k->flops;
+    if (!TN__PUSH(l->a, &l->p->kernels, k)) return tn__free(l->a, k, sizeof *k), tn__error_oom();
+    *out = (tn__stage){.kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
+    out->slots = tn__arena_copy(&l->p->arena, slots, (out->n_slots ? out->n_slots : 1) * sizeof *slots);
+    return out->slots ? NULL : tn__error_oom();
+}
+
+tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
     for (int32_t d = 0; d < k->n_spatial; d++)
         if (!k->extent[d]) { /* nothing to store */
             tn__free(l->a, k, sizeof *k);
             return NULL;
         }
-    l->p->flops += k->flops;
-    if (!TN__PUSH(l->a, &l->p->kernels, k)) return tn__free(l->a, k, sizeof *k), tn__error_oom();
-    tn__stage stage = {.kernel = (uint32_t)l->p->kernels.count - 1, .node = node, .n_slots = (uint32_t)k->n_buffers};
-    stage.slots = tn__arena_copy(&l->p->arena, slots, (stage.n_slots ? stage.n_slots : 1) * sizeof *slots);
+    tn__stage stage;
+    TN__TRY(tn__lower_stage(l, k, slots, node, &stage));
     tn__step s = {.kind = TN__STEP_KERNEL, .source = l->source, .n_stages = 1};
     s.stages = tn__arena_copy(&l->p->arena, &stage, sizeof stage);
-    return stage.slots && s.stages && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
+    return s.stages && TN__PUSH(l->a, &l->p->steps, s) ? NULL : tn__error_oom();
 }
 
 tn_error *tn__lower_launch_elementwise(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node) {
@@ -375,7 +381,8 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
     tn__arena_init(&scratch, a);
     tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers,
                    .layout = config->layout, .fuse = config->fuse, .stages = config->stages,
-                   .in_place = config->in_place, .weights = config->weights, .tf32 = config->tf32};
+                   .in_place = config->in_place, .weights = config->weights, .tf32 = config->tf32,
+                   .winograd_error = config->winograd_error};
     l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
     l.views = TN__ARENA_ARRAY(&scratch, tn__lower_view *, graph->values.count);
     l.group = TN__ARENA_ARRAY(&scratch, uint32_t, graph->nodes.count + 1);

@@ -26,6 +26,7 @@ typedef struct tn__lower {
     bool layout, fuse, stages, in_place;
     tn_dtype weights;        /* as in tn__lower_config */
     bool tf32;
+    double winograd_error;   /* as in tn__lower_config */
     tn__lower_value *values; /* by value id */
     tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */
@@ -62,6 +63,8 @@ tn_error *tn__lower_constant_slot(tn__lower *l, tn_tensor *t, uint32_t *out_slot
 tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot);
 /* Appends a step; `slots`, s.n_slots of them, are copied, and live at least until it. */
 tn_error *tn__lower_step(tn__lower *l, tn__step s, const uint32_t *slots);
+/* Adds the kernel to the program, as a stage of a step to come; takes k over. */
+tn_error *tn__lower_stage(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node, tn__stage *out);
 /* Adds the kernel as a step; takes k over. */
 tn_error *tn__lower_launch(tn__lower *l, tn__kernel *k, const uint32_t *slots, uint32_t node);
 /* The same for an elementwise kernel of plain dims, whose schedule is chosen once all kernels are known. Takes k over. */

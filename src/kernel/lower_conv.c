@@ -225,7 +225,9 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
     tn__window w;
     TN__TRY(tn__lower_conv_window(l, n, &w));
-    bool depthwise = at->group != 1;
+    bool depthwise = at->group != 1, done = false;
+    if (l->winograd_error > 0) TN__TRY(tn__lower_conv_winograd(l, root, n, &w, &done));
+    if (done) return NULL;
     int32_t in_block = depthwise || (l->values[xv.id].block && x->dims[1] >= l->w / 2) || x->dims[1] % l->w == 0 ? l->w : 0;
     int64_t spatial_in = 1, spatial_out = 1, taps_all = 1;
     for (int32_t i = 0; i < w.rank; i++) spatial_in *= w.in[i], spatial_out *= w.out[i], taps_all *= w.kernel[i];

@@ -72,7 +72,8 @@ static tn_error *take_loop(const tn__lower *l, tn__step *s) {
 tn_error *tn__lower_take_sources(tn__lower *l) {
     for (size_t i = 0; l->sources && i < l->p->steps.count; i++) {
         tn__step *s = &l->p->steps.data[i];
-        if (s->kind == TN__STEP_KERNEL) TN__TRY(take_kernel(l, s, l->p->kernels.data[s->stages[0].kernel], s->stages[0].slots));
+        if (s->kind == TN__STEP_KERNEL)
+            for (uint32_t k = 0; k < s->n_stages; k++) TN__TRY(take_kernel(l, s, l->p->kernels.data[s->stages[k].kernel], s->stages[k].slots));
         else if (s->kind == TN__STEP_LOOP) TN__TRY(take_loop(l, s));
         else if (s->kind == TN__STEP_CALL)
             for (uint32_t k = l->g->nodes.data[s->node].n_in; k < s->n_slots; k++) TN__TRY(take(l, s, s->slots[k]));

@@ -24,4 +24,7 @@ double tn__lower_tile_cost(int64_t rows, int32_t nv, int32_t registers, int32_t 
 tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels);
 /* Convolution in groups that is not depthwise. */
 tn_error *tn__lower_conv_group(tn__lower *l, uint32_t root, const tn__node *n);
+/* 3x3 convolution of stride 1 by minimal filtering (winograd.h), where that is expected to be faster and its error bound fits.
+ * *out_done false: it is left to the caller. */
+tn_error *tn__lower_conv_winograd(tn__lower *l, uint32_t root, const tn__node *n, const tn__window *w, bool *out_done);
 #endif

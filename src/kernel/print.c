@@ -58,6 +58,14 @@ static void put_loops(tn__text *t, const tn__kernel *k) {
     }
 }
 
+static void put_guards(tn__text *t, const tn__kernel *k, const tn__kguard *guards, int32_t n) {
+    for (int32_t i = 0; i < n; i++) {
+        tn__text_add(t, i ? " and 0 <= " : " where 0 <= ");
+        put_map(t, k, &guards[i].map);
+        tn__text_addf(t, " < %" PRId64, guards[i].bound);
+    }
+}
+
 static void put_expr(tn__text *t, const tn__kernel *k, int32_t at) {
     const tn__kexpr *x = &k->exprs[at];
     tn__text_addf(t, "      e%d %s = ", (int)at, tn_dtype_name(x->dtype));
@@ -69,11 +77,7 @@ static void put_expr(tn__text *t, const tn__kernel *k, int32_t at) {
         put_map(t, k, &x->map);
         if (x->arg[0] >= 0) tn__text_addf(t, " + e%d", (int)x->arg[0]);
         tn__text_add(t, "]");
-        for (int32_t i = 0; i < x->n_guards; i++) {
-            tn__text_add(t, i ? " and 0 <= " : " where 0 <= ");
-            put_map(t, k, &x->guard[i].map);
-            tn__text_addf(t, " < %" PRId64, x->guard[i].bound);
-        }
+        put_guards(t, k, x->guard, x->n_guards);
         if (x->n_guards) tn__text_addf(t, " else %.9g", x->value);
     }
     for (int a = 0; a < 3 && x->op != TN__KX_LOAD && x->op != TN__KX_RED && x->op != TN__KX_CONST; a++)
@@ -91,7 +95,9 @@ static void put_body(tn__text *t, const tn__kernel *k) {
     for (int32_t i = 0; i < k->n_exprs; i++) put_expr(t, k, i);
     tn__text_addf(t, "      b%d[", (int)k->out_buffer);
     put_map(t, k, &k->out_map);
-    tn__text_addf(t, "] = e%d\n", (int)k->epilogue);
+    tn__text_addf(t, "] = e%d", (int)k->epilogue);
+    put_guards(t, k, k->out_guard, k->n_out_guards);
+    tn__text_add(t, "\n");
     for (int32_t i = 0; i < k->n_stores; i++) {
         tn__text_addf(t, "      b%d[", (int)k->stores[i].buffer);
         put_map(t, k, &k->stores[i].map);

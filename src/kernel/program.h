@@ -121,6 +121,7 @@ typedef struct tn__lower_config {
     bool layout, fuse, stages, in_place; /* passes of these names */
     tn_dtype weights;                    /* bf16, f16, i8: constant f32 right operands of products are packed so; NONE: as f32 */
     bool tf32;                           /* operands of products are rounded as TF32 does */
+    double winograd_error;               /* convolutions may be off by this, see winograd.h; 0: none of them is done that way */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */

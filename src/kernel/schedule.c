@@ -4,6 +4,7 @@ typedef void map_fn(tn__kmap *map, int32_t d, int64_t by);
 
 static void each_map(tn__kernel *k, map_fn *f, int32_t d, int64_t by) {
     f(&k->out_map, d, by);
+    for (int32_t n = 0; n < k->n_out_guards; n++) f(&k->out_guard[n].map, d, by);
     for (int32_t n = 0; n < k->n_stores; n++) f(&k->stores[n].map, d, by);
     for (int32_t n = 0; n < k->n_exprs; n++) {
         tn__kexpr *x = &k->exprs[n];

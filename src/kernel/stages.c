@@ -41,7 +41,7 @@ static bool find_place(const tn__kernel *k, rows r, place *out) {
         if (has_schedule(k) && (d == k->v || d == k->j || d == k->m) && k->extent[d] > 1) return false;
         n *= k->extent[d];
     }
-    if (n != r.lead || k->n_domain || k->n_stores) return false;
+    if (n != r.lead || k->n_domain || k->n_stores || k->n_out_guards) return false;
     if (has_schedule(k) && k->n_dims == k->n_spatial) return false; /* turns tiles in registers: their rows are what they are */
     *out = (place){d, d};
     if (has_schedule(k)) return k->m >= 0 ? k->m >= d && k->extent[k->m] == r.m : r.m == 1;
@@ -359,7 +359,7 @@ tn_error *tn__stages_take(tn__lower *l, const tn__step *steps, size_t n, const u
                           tn__step *out) {
     group g = {.l = l};
     *out_taken = 0;
-    for (size_t i = 0; i < n && steps[i].kind == TN__STEP_KERNEL; i++) {
+    for (size_t i = 0; i < n && steps[i].kind == TN__STEP_KERNEL && steps[i].n_stages == 1; i++) {
         if (i == 0) g.stages[g.n++] = steps[0].stages[0], g.parallel = work_of(kernel_of(l, g.stages)) > 2 * TN__WORK_A_THREAD;
         else if (!join(&g, &steps[i].stages[0])) break;
     }

@@ -93,12 +93,14 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     const char *precision = o->values[TN__OPTION_precision];
     tn_dtype weights = !strcmp(precision, "bf16") ? TN_DTYPE_bf16 : !strcmp(precision, "f16") ? TN_DTYPE_f16
                        : !strcmp(precision, "int8") ? TN_DTYPE_i8 : TN_DTYPE_NONE;
+    bool winograd = !strcmp(o->values[TN__OPTION_winograd], "auto");
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
                                     .portable = !strcmp(o->values[TN__OPTION_determinism], "portable"),
                                     .spin_us = (uint32_t)tn__options_int(o, TN__OPTION_spin_us),
                                     .pinned = !strcmp(o->values[TN__OPTION_affinity], "compact"),
                                     .weights = weights, .tf32 = !strcmp(precision, "tf32"),
                                     .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),
+                                    .winograd_error = winograd ? tn__options_real(o, TN__OPTION_winograd_max_error) : 0,
                                     .memory_limit = (uint64_t)tn__options_int(o, TN__OPTION_memory_limit),
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
                                     .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 const tn__option_info tn__option_infos[TN__OPTION_COUNT] = {
@@ -105,6 +106,24 @@ static bool is_choice(const char *choices, const char *value) {
     return false;
 }
 
+/* digits[.digits][e[+-]digits], whatever the locale; off by a few units in the last place at most. */
+static bool parse_real(const char *text, double *out) {
+    double x = 0;
+    int digits = 0, scale = 0, exponent = 0;
+    bool negative = false;
+    for (; *text >= '0' && *text <= '9'; text++, digits++) x = x * 10 + (*text - '0');
+    if (*text == '.')
+        for (text++; *text >= '0' && *text <= '9'; text++, digits++, scale--) x = x * 10 + (*text - '0');
+    if (digits && (*text == 'e' || *text == 'E')) {
+        negative = *++text == '-';
+        if (*text == '-' || *text == '+') text++;
+        if (!*text) return false;
+        for (; *text >= '0' && *text <= '9' && exponent < 1000; text++) exponent = exponent * 10 + (*text - '0');
+    }
+    *out = x * pow(10, scale + (negative ? -exponent : exponent));
+    return digits > 0 && digits < 100 && !*text;
+}
+
 static tn_error *check_value(const tn_allocator *a, const tn__option_info *o, const char *value) {
     if (o->type == TN__OPTION_TYPE_CHOICE && !is_choice(o->choices, value))
         return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted %s", o->name, value, o->choices);
@@ -116,6 +135,10 @@ static tn_error *check_value(const tn_allocator *a, const tn__option_info *o, co
             return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted a number from %" PRId64 " to %" PRId64, o->name,
                             value, o->low, o->high);
     }
+    double x;
+    if (o->type == TN__OPTION_TYPE_REAL && !(parse_real(value, &x) && x >= (double)o->low && x <= (double)o->high))
+        return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted a number such as %s from %" PRId64 " to %" PRId64, o->name, value,
+                        o->default_text, o->low, o->high);
     return NULL;
 }
 
@@ -156,6 +179,12 @@ const char *tn_options_get_origin(const tn_options *options, const char *key) {
 }
 
 int64_t tn__options_int(const tn_options *options, tn__option option) { return strtoll(options->values[option], NULL, 10); }
+
+double tn__options_real(const tn_options *options, tn__option option) {
+    double x = 0;
+    parse_real(options->values[option], &x);
+    return x;
+}
 
 tn_error *tn_options_set_hook(tn_options *options, const tn_hook *hook) {
     TN__HANDLE(options, OPTIONS);

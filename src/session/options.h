@@ -10,7 +10,7 @@ typedef enum tn__option {
     TN__OPTION_COUNT
 } tn__option;
 
-typedef enum tn__option_type { TN__OPTION_TYPE_CHOICE, TN__OPTION_TYPE_INT, TN__OPTION_TYPE_TEXT } tn__option_type;
+typedef enum tn__option_type { TN__OPTION_TYPE_CHOICE, TN__OPTION_TYPE_INT, TN__OPTION_TYPE_TEXT, TN__OPTION_TYPE_REAL } tn__option_type;
 
 typedef struct tn__option_info {
     const char *name;
@@ -45,4 +45,6 @@ tn_error *tn__options_load_environment(tn_options *options);
 
 /* The value of an INT option (already validated). */
 int64_t tn__options_int(const tn_options *options, tn__option option);
+/* The same of a REAL option. */
+double tn__options_real(const tn_options *options, tn__option option);
 #endif

@@ -277,6 +277,12 @@ static void test_devices_and_options(void **state) {
             snprintf(number, sizeof number, "%lld", (long long)info.high + 1);
             fails(tn_options_set(o, info.name, number), TN_ERROR_INVALID_ARGUMENT);
         }
+        if (info.type == TN_OPTION_REAL) {
+            static const char *const wrong[] = {"", ".", "x", "-1", "nan", "inf", "1e", "1e+", "0.5 ", " 0.5", "0,5", "0x1", "1e9"};
+            for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) fails(tn_options_set(o, info.name, wrong[k]), TN_ERROR_INVALID_ARGUMENT);
+            static const char *const right[] = {"0", "0.25", ".5", "1.", "5e-1", "2.5E-3", "0.00001e+5"};
+            for (size_t k = 0; k < sizeof right / sizeof *right; k++) ok(tn_options_set(o, info.name, right[k]));
+        }
         if (info.type == TN_OPTION_CHOICE) {
             assert_non_null(info.choices);
             fails(tn_options_set(o, info.name, info.choices), TN_ERROR_INVALID_ARGUMENT); /* all at once is none of them */

@@ -457,6 +457,43 @@ static void check_determinism(void) {
     tn_executable_release(v3), tn_executable_release(portable), tn_graph_release(g);
 }
 
+/* y = conv(x, w), 3x3, 64 channels of 28 x 28. */
+static tn_graph *new_convolution(void) {
+    tn_graph *g;
+    static float w[64 * 64 * 9];
+    for (int i = 0; i < 64 * 64 * 9; i++) w[i] = (float)(i % 13) - 6;
+    ok(tn_graph_create(c, "g", &g));
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 4, (int64_t[]){1, 64, 28, 28});
+    tn_value k = tn_graph_constant_copy(g, TN_DTYPE_f32, 4, (int64_t[]){64, 64, 3, 3}, w);
+    tn_graph_output(g, "y", tn_graph_op(g, "conv", (tn_value[]){x, k}, 2, NULL, 0, 1));
+    ok(tn_graph_check(g));
+    return g;
+}
+
+static uint64_t flops_with(tn_graph *g, const char *winograd, const char *most) {
+    tn_executable *x = COMPILE(g, {"winograd", winograd}, {"winograd_max_error", most});
+    uint64_t flops = stats_of(x).flops;
+    tn_executable_release(x);
+    return flops;
+}
+
+/* A quarter of the multiplications. */
+static void check_winograd(void) {
+    tn_graph *g = new_convolution();
+    uint64_t off = flops_with(g, "off", "1"), on = flops_with(g, "auto", "1");
+    assert_true(on < off / 2 && on >= off / 4);
+    tn_graph_release(g);
+}
+
+/* Between the bounds of both tile sizes: the small one; under both: none. */
+static void check_winograd_max_error(void) {
+    tn_graph *g = new_convolution();
+    uint64_t off = flops_with(g, "off", "1"), large = flops_with(g, "auto", "1"), small = flops_with(g, "auto", "5e-5");
+    assert_true(large < small && small < off);
+    assert_true(flops_with(g, "auto", "1e-6") == off && flops_with(g, "auto", "0") == off);
+    tn_graph_release(g);
+}
+
 /* ---- all rows ------------------------------------------------------------------------------------------------ */
 
 #define TN_OPTION(name, type, default_, low, high, choices, help) \

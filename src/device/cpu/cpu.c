@@ -329,7 +329,8 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (config->portable) TN__TRY(tn__target_make_portable(c->context, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log}, &own));
-    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights, .tf32 = config->tf32};
+    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights, .tf32 = config->tf32,
+                              .winograd_error = config->winograd_error};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
 #define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
