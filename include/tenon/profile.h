@@ -41,6 +41,7 @@ typedef struct tn_profile_row {
     uint64_t cycles, instructions, cache_misses; /* of the processor, in user mode, of all threads that did the step, all runs together; cache
                                                   * misses as the processor defines them, mostly of the last level */
     uint64_t cpu_ns, page_faults, context_switches; /* of the system, likewise: time on a processor, in user mode and in the kernel */
+    uint64_t constant_bytes;     /* of `bytes`, those of constants, as they are kept */
 } tn_profile_row;
 
 /* The rows of an executable's most recent specialisation, in the order of its steps, as they were when asked for. Immutable,

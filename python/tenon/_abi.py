@@ -165,6 +165,7 @@ class tn_profile_row(C.Structure):
         ("cpu_ns", C.c_uint64),
         ("page_faults", C.c_uint64),
         ("context_switches", C.c_uint64),
+        ("constant_bytes", C.c_uint64),
     ]
 
 

@@ -130,7 +130,7 @@ class Executable:
         row = _abi.tn_profile_row(struct_size=C.sizeof(_abi.tn_profile_row))
         check(lib.tn_profile_get_row(profile, index, C.byref(row)))
         texts = C.cast(row.sources, C.POINTER(C.c_char_p))
-        found = {name: getattr(row, name) for name in ("stages", "runs", "total_ns", "least_ns", "flops", "bytes", "live_bytes")}
+        found = {name: getattr(row, name) for name in ("stages", "runs", "total_ns", "least_ns", "flops", "bytes", "constant_bytes", "live_bytes")}
         found.update({name: getattr(row, name).decode(errors="replace") for name in ("kind", "kernel", "node", "precision")})
         found["product_dtype"] = lib.tn_dtype_name(row.product_dtype).decode() if row.product_dtype else ""
         counters = ("cycles", "instructions", "cache_misses", "cpu_ns", "page_faults", "context_switches")  # in the order of their flags

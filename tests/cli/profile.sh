@@ -9,6 +9,7 @@ export XDG_CACHE_HOME="$work/cache"
 failed=0
 
 . "$(dirname "$0")/want.sh"
+. "$(dirname "$0")/ceilings.sh"
 
 cat > "$work/m.tn" <<'EOT'
 graph "g" {
@@ -20,16 +21,6 @@ graph "g" {
 }
 EOT
 profile="profile $work/m.tn --seconds 0"
-
-# kept THREADS F32 MEMORY DISTORTIONS: plants ceilings of so many threads, as a measurement would have kept them
-"$tenon" info --json > "$work/info"
-field() { sed -n "s/^  \"$1\": \"\{0,1\}\([^\"]*[^\",]\)\"\{0,1\},\{0,1\}$/\1/p" "$work/info"; }
-machine="$(field cpu), $(field processors) processors, $(field loops)"
-kept() {
-    mkdir -p "$XDG_CACHE_HOME/tenon"
-    printf '{"%s, %s threads": {"fma_f32": %s, "fma_f64": 1.0, "dot_i8": 1.0, "memory_read": %s, "distortions": [%s]}}' \
-        "$machine" "$1" "$2" "$3" "$4" > "$XDG_CACHE_HOME/tenon/ceilings.json"
-}
 
 # near either ceiling
 kept 1 1.0 1e30 ""

@@ -201,8 +201,8 @@ static void print_hints(void) {
     printf("# Hints\n\nMade from `tools/tenon/doctor.h` by `scripts/make-docs`; do not edit.\n\n"
            "`tenon doctor MODEL` runs a model on this machine (a few seconds), looks for what costs it speed, and prints what it found, the\n"
            "most worthwhile first: the evidence, how much of a call it may save, and the edit or option to try. `--apply` tries each hint that\n"
-           "is an option by `tenon compare` and says whether it helped; `--json` is for scripts. Options that are given (`--threads 1`) are part of\n"
-           "what is examined. The figures are compared with ceilings measured here: run `tenon info --measure` once on a quiet machine.\n\n"
+           "is an option by `tenon compare` and says whether it helped and what it did to the outputs; `--json` is for scripts. Options that are given (`--threads 1`) are part of\n"
+           "what is examined. The figures are compared with ceilings measured here, and kept once they were measured on a quiet machine.\n\n"
            "| rule | what it looks for |\n|---|---|\n"
 #define RULE(name, what) "| `" #name "` | " what " |\n"
            DOCTOR_RULES(RULE)

@@ -23,7 +23,7 @@ static doctor_evidence healthy(doctor_step *steps) {
         steps[i] = (doctor_step){.what = (char *)"tn_conv_1, conv_1", .kind = "kernel", .form = "conv", .ns = 1e5, .flops = 2e7, .bytes = 1e5, .channels = 64};
     return (doctor_evidence){
         .machine = {.processors = 4, .siblings = 1, .numa_nodes = 1, .governor = "performance"}, .cores = 4, .lanes = 16, .fma_rate = 2.5e11,
-        .bandwidth = 2e10, .device = "cpu", .cpu = "host", .passes_off = "", .cache = "on", .threads = 4, .max_specialisations = 16,
+        .bandwidth = 2e10, .device = "cpu", .cpu = "host", .passes_off = "", .cache = "on", .precision = "f32", .threads = 4, .max_specialisations = 16,
         .elements = 1000000, .steps = steps, .n_steps = STEPS, .run_ns = 1e6, .one_thread_ns = 3e6, .arena_bytes = 20000000,
         .arena_lower_bound = 19000000, .n_kernels = 10, .from_cache = 10};
 }
@@ -52,6 +52,11 @@ static void wait_for_weights(doctor_step *steps, int n) {
     for (int i = 0; i < n; i++) strcpy(steps[i].form, "mm"), steps[i].bytes = 4e6, steps[i].flops = 8e6;
 }
 
+static void wait_for_constant_weights(doctor_step *steps, int n) {
+    wait_for_weights(steps, n);
+    for (int i = 0; i < n; i++) steps[i].constant_bytes = 3e6, steps[i].products = TN_DTYPE_f32;
+}
+
 #define PLANT(rule, option, fault)           \
     do {                                     \
         doctor_step steps[STEPS];            \
@@ -76,7 +81,9 @@ static void test_each_rule(void **state) {
     PLANT(container_limit, "threads=1", e.machine.container_cpus = 0.5);
     PLANT(threads_do_not_pay, "threads=1", e.one_thread_ns = 8e5);
     PLANT(threads_left, "threads=4", (e.threads = 2, e.all_threads_ns = 6e5));
-    PLANT(numa, "", e.machine.numa_nodes = 2);
+    PLANT(affinity, "affinity=none", e.placement = ((doctor_placement){.nodes = 1, .nodes_needed = 1, .cores_allowed = 4, .cores_pinned = 2}));
+    PLANT(numa, "", e.placement = ((doctor_placement){.nodes = 2, .nodes_needed = 2, .cores_allowed = 4}));
+    PLANT(numa, "", e.placement = ((doctor_placement){.nodes = 2, .nodes_needed = 1, .cores_allowed = 4, .far_memory = 0.3}));
     PLANT(governor, "", strcpy(e.machine.governor, "powersave"));
     PLANT(busy_machine, "", (e.distortions.count = 1, strcpy(e.distortions.text[0], "other programs used 30 % of the processors' time")));
     PLANT(idle_lanes, "", steps[3].channels = 3);
@@ -86,6 +93,8 @@ static void test_each_rule(void **state) {
     PLANT(unfused, "", strcpy(steps[0].form, "ew"));
     PLANT(small_steps, "", e.run_ns = 8000);
     PLANT(memory_bound, "", wait_for_weights(steps, 3));
+    PLANT(memory_bound, "precision=bf16", wait_for_constant_weights(steps, 3));
+    PLANT(memory_bound, "", (wait_for_constant_weights(steps, 3), e.precision = "bf16"));
     PLANT(not_folded, "", e.not_folded = 2);
     PLANT(dequantised, "", e.dequantised = 1);
     PLANT(half_weights, "", e.half_weights = true);
@@ -97,7 +106,7 @@ static void test_each_rule(void **state) {
 #define COUNT(name, what) rules++;
     DOCTOR_RULES(COUNT)
 #undef COUNT
-    assert_int_equal(planted, rules + 2); /* two are planted in two ways */
+    assert_int_equal(planted, rules + 5); /* some are planted in two or three ways */
 }
 
 /* What is just below the threshold is no fault. */
@@ -111,9 +120,35 @@ static void test_thresholds(void **state) {
     *e.machine.governor = 0; /* not known */
     e.cores = 0;
     expect_only(&e, NULL, NULL);
+    e.placement = (doctor_placement){.nodes = 2, .nodes_needed = 1, .cores_allowed = 4, .far_memory = 0.05};
+    expect_only(&e, NULL, NULL);
+    e.placement = (doctor_placement){.nodes = 1, .nodes_needed = 1, .cores_allowed = 4, .cores_pinned = 3}; /* and the caller's thread is free */
+    expect_only(&e, NULL, NULL);
+    e.placement = (doctor_placement){.nodes = 1, .nodes_needed = 1, .cores_allowed = 2, .cores_pinned = 2}; /* there are no more */
+    expect_only(&e, NULL, NULL);
+    wait_for_constant_weights(steps, 1); /* a tenth of the time */
+    expect_only(&e, NULL, NULL);
     for (int i = 0; i < STEPS; i++) strcpy(steps[i].form, "ew"); /* nothing that they could join */
     expect_only(&e, NULL, NULL);
     e.n_steps = 0, e.run_ns = 0; /* a model of constants */
+    expect_only(&e, NULL, NULL);
+}
+
+/* Half of the constants' bytes, for the share of the time of the products that wait for them. */
+static void test_gain_of_bf16(void **state) {
+    doctor_step steps[STEPS];
+    doctor_evidence e = healthy(steps);
+    size_t n;
+    wait_for_constant_weights(steps, 4);
+    steps[3].products = TN_DTYPE_f64; /* waits too, but bf16 is not for it */
+    e.rates_distorted = true;
+    doctor_hint *hints = doctor_examine(&e, &n);
+    assert_int_equal(n, 1);
+    assert_true(fabs(hints[0].gain - 0.3 * 0.5 * 3 / 4) < 1e-9);
+    assert_non_null(strstr(hints[0].evidence, "4 products with 40 %"));
+    assert_non_null(strstr(hints[0].evidence, "distorted"));
+    free(hints);
+    e.fma_rate = 0; /* ceilings that are not known */
     expect_only(&e, NULL, NULL);
 }
 
@@ -137,7 +172,7 @@ static void test_order(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_healthy), cmocka_unit_test(test_each_rule), cmocka_unit_test(test_thresholds),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_healthy), cmocka_unit_test(test_each_rule), cmocka_unit_test(test_thresholds), cmocka_unit_test(test_gain_of_bf16),
                                        cmocka_unit_test(test_order)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

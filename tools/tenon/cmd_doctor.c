@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
 #include "doctor.h"
 #include "inputs.h"
 #include "side.h"
+#include "values.h"
 
 typedef struct doctor_settings {
     cli_target target;
@@ -21,8 +23,37 @@ static void print_gain(double gain) {
     else printf("up to %.0f %% of a call", 100 * gain);
 }
 
+/* What the options of `b` do to the results of `a`: the largest difference, and the largest number that it may be measured by. */
+typedef struct effect {
+    double difference, largest;
+} effect;
+
+static tn_error *run_once(const side *s, tn_tensor **out) {
+    tn_executable *x = NULL;
+    tn_error *e = tn_compile(s->graph, s->options, &x);
+    if (!e) e = tn_executable_run(x, s->in, s->n_in, out, s->n_out);
+    tn_executable_release(x);
+    return e;
+}
+
+static tn_error *compare_outputs(const side *a, const side *b, effect *out) {
+    tn_tensor **x = cli_alloc((a->n_out + 1) * sizeof *x), **y = cli_alloc((b->n_out + 1) * sizeof *y);
+    *out = (effect){0};
+    tn_error *e = run_once(a, x);
+    if (!e) e = run_once(b, y);
+    for (uint32_t i = 0; !e && i < a->n_out; i++) {
+        cli_difference d;
+        value_statistics v = value_look_at(x[i]);
+        cli_compare(y[i], x[i], &CLI_TOLERANCE_ONNX, &d);
+        out->difference = fmax(out->difference, d.max_abs);
+        out->largest = fmax(out->largest, fmax(fabs(v.low), fabs(v.high)));
+    }
+    cli_tensors_release(x, a->n_out), cli_tensors_release(y, b->n_out);
+    return e;
+}
+
 /* Whether the hint's option helped: a comparison with it against without. */
-static tn_error *try_hint(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, tn__comparison *out) {
+static tn_error *try_hint(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, tn__comparison *out, effect *results) {
     cli_texts none = {0}, with = {0};
     side a = {0}, b = {0};
     tn__compare_settings run = {.seconds = s->seconds, .seed = 1, .rounds = 15};
@@ -31,6 +62,7 @@ static tn_error *try_hint(tn_context *context, const char *path, const doctor_se
     tn_error *e = side_open(&a, context, path, &s->target, &s->inputs, &none);
     if (!e) e = side_open(&b, context, path, &s->target, &s->inputs, &with);
     if (!e) e = side_compare(&a, &b, &run, out);
+    if (!e) e = compare_outputs(&a, &b, results);
     cli_progress_end();
     side_free(&a), side_free(&b);
     cli_texts_free(&with);
@@ -39,21 +71,27 @@ static tn_error *try_hint(tn_context *context, const char *path, const doctor_se
 
 static tn_error *report(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, size_t number, json_t *list) {
     tn__comparison c = {0};
+    effect results = {0};
     bool tried = s->apply && *h->option;
-    tn_error *e = tried ? try_hint(context, path, s, h, &c) : NULL;
+    tn_error *e = tried ? try_hint(context, path, s, h, &c, &results) : NULL;
     if (!e && list) {
         json_t *o = json_pack("{ss ss ss so ss}", "rule", h->rule, "evidence", h->evidence, "advice", h->advice, "gain", cli_json_real(h->gain), "option",
                               h->option);
         if (tried)
-            json_object_set_new(o, "tried", json_pack("{ss sf sf sf}", "verdict", tn__verdict_text(c.verdict), "ratio", c.ratio, "low", c.low, "high",
-                                                      c.high));
+            json_object_set_new(o, "tried", json_pack("{ss sf sf sf so so}", "verdict", tn__verdict_text(c.verdict), "ratio", c.ratio, "low", c.low, "high",
+                                                      c.high, "max_difference", cli_json_real(results.difference), "largest_output",
+                                                      cli_json_real(results.largest)));
         json_array_append_new(list, o);
     } else if (!e) {
         printf("%zu. %s (%s; ", number, h->evidence, h->rule);
         print_gain(h->gain);
         printf(")\n   %s\n", h->advice);
         if (*h->option) printf("   try: --set %s\n", h->option);
-        if (tried) printf("   tried: %.4f of the time [%.4f, %.4f]: %s\n", c.ratio, c.low, c.high, tn__verdict_text(c.verdict));
+        if (tried) {
+            printf("   tried: %.4f of the time [%.4f, %.4f]: %s; ", c.ratio, c.low, c.high, tn__verdict_text(c.verdict));
+            if (results.difference > 0) printf("outputs differ by up to %.2g, the largest number in them is %.2g\n", results.difference, results.largest);
+            else printf("outputs are the same\n");
+        }
     }
     tn__comparison_deinit(&tn__allocator_malloc, &c);
     return e;

@@ -198,10 +198,11 @@ static json_t *rows_json(const row *rows, uint32_t n, const limits *l, const cou
         const tn_profile_row *r = &rows[i].timed;
         shares of = shares_of(l, r);
         json_array_append_new(
-            list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI ss? so so ss? ss}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
+            list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI sI ss? so so ss? ss}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
                             "sources", cli_sources_json(r->sources, r->n_sources), "sources_hidden", (json_int_t)r->n_sources_hidden, "stages",
                             (json_int_t)r->stages, "runs", (json_int_t)r->runs, "total_ns", (json_int_t)r->total_ns, "min_ns", (json_int_t)r->least_ns,
-                            "flops", r->flops, "bytes", (json_int_t)r->bytes, "live_bytes", (json_int_t)r->live_bytes, "product_dtype",
+                            "flops", r->flops, "bytes", (json_int_t)r->bytes, "constant_bytes", (json_int_t)r->constant_bytes, "live_bytes",
+                            (json_int_t)r->live_bytes, "product_dtype",
                             r->product_dtype ? tn_dtype_name(r->product_dtype) : NULL, "compute_share", share_json(of.compute), "memory_share",
                             share_json(of.memory), "nearer", nearer(r, of), "precision",
                             r->precision));

@@ -12,22 +12,36 @@ typedef struct doctor_step {
     char *what;     /* owned: kernel or op, and node */
     char kind[16];  /* "kernel", "call", "copy", "loop", "check" */
     char form[16];  /* of kernels: "conv", "mm", "ew", "pack", ...; of calls the op */
-    double ns, flops, bytes;
+    double ns, flops, bytes, constant_bytes;
+    tn_dtype products; /* as tn_profile_row.product_dtype */
     int64_t channels; /* of the result of a convolution or product; 0: not one, or not known */
     int64_t readers;  /* of an elementwise kernel's first operand: who else reads it; 0: nobody */
 } doctor_step;
+
+/* Where threads and memory of a process lie; 0: not known. */
+typedef struct doctor_placement {
+    int32_t nodes;         /* memory nodes of the machine */
+    int32_t nodes_needed;  /* over which the threads reach at least; with affinity=compact, over which they do */
+    int32_t cores_allowed; /* physical cores on which this process may run */
+    int32_t cores_pinned;  /* on which affinity=compact keeps threads; 0: it does not */
+    double far_memory;     /* share of the memory that lies on nodes on which this process may not run */
+} doctor_placement;
+/* `root` is put before every path: "" but in tests. */
+void doctor_placement_read(const char *root, int64_t threads, bool pinned, doctor_placement *out);
 
 typedef struct doctor_evidence {
     /* machine and build */
     tn__machine machine;
     tn__distortions distortions;
     int32_t cores, lanes;      /* physical cores (0: not known); f32 elements of a vector */
-    double fma_rate, bandwidth; /* FLOP/s and bytes/s of one thread from memory, measured; 0: not known */
+    double fma_rate, bandwidth; /* FLOP/s and bytes/s from memory of as many threads, measured; 0: not known */
+    bool rates_distorted;
+    doctor_placement placement;
     bool is_debug;
     /* options */
-    const char *device, *cpu, *passes_off, *cache;
+    const char *device, *cpu, *passes_off, *cache, *precision;
     int64_t threads, max_specialisations; /* threads: those that are used, never 0 */
-    bool profile;
+    bool profile, pinned;
     /* the model, as it was handed over */
     int64_t open_dims;          /* dimensions of inputs that are no numbers */
     int64_t not_folded;         /* nodes whose operands are all constant, after the passes */
@@ -67,7 +81,8 @@ typedef struct doctor_hint {
     R(container_limit,       "more threads than the container may use processors")                          \
     R(threads_do_not_pay,    "one thread is faster than several")                                           \
     R(threads_left,          "more threads would be faster")                                                \
-    R(numa,                  "threads on more than one memory node")                                        \
+    R(affinity,              "threads that are kept on fewer cores than there are")                         \
+    R(numa,                  "threads or memory on another memory node")                                    \
     R(governor,              "the processors are not asked to run at full speed")                           \
     R(busy_machine,          "others use the processors")                                                   \
     R(idle_lanes,            "channel counts that do not fill the vector")                                  \

@@ -90,6 +90,7 @@ static void read_row(const patient *p, const tn_profile_row *row, doctor_step *s
     snprintf(s->kind, sizeof s->kind, "%s", row->kind);
     snprintf(s->form, sizeof s->form, "%.*s", (int)strcspn(form, "_"), form);
     s->ns = (double)row->least_ns, s->flops = row->flops, s->bytes = (double)row->bytes;
+    s->constant_bytes = (double)row->constant_bytes, s->products = row->product_dtype;
     const tn__node *n = find_node(p->passed, row->node);
     if (!n) return;
     const tn__type *t = tn__type_of(p->passed, tn__out(n, 0));
@@ -199,6 +200,8 @@ static tn_error *read_options(const patient *p) {
     e->cpu = cli_printf("%s", tn_options_get(o, "cpu"));
     e->passes_off = cli_printf("%s", tn_options_get(o, "passes_off"));
     e->cache = cli_printf("%s", tn_options_get(o, "cache"));
+    e->precision = cli_printf("%s", tn_options_get(o, "precision"));
+    e->pinned = !strcmp(tn_options_get(o, "affinity"), "compact");
     e->profile = strcmp(tn_options_get(o, "profile"), "off") != 0;
     e->threads = strtoll(tn_options_get(o, "threads"), NULL, 10);
     e->max_specialisations = strtoll(tn_options_get(o, "max_specialisations"), NULL, 10);
@@ -207,11 +210,11 @@ static tn_error *read_options(const patient *p) {
     return NULL;
 }
 
-static void read_machine(const patient *p) {
+static tn_error *read_machine(const patient *p) {
     doctor_evidence *e = p->e;
     tn__target target;
-    tn__ceilings c;
-    json_t *ignored = NULL;
+    tn__rates rates;
+    json_t *distortions = NULL;
 #ifndef NDEBUG
     e->is_debug = true;
 #endif
@@ -219,8 +222,10 @@ static void read_machine(const patient *p) {
     tn_error *error = tn__target_init(p->context, strcmp(e->cpu, "host") ? e->cpu : NULL, &target);
     if (!error) e->lanes = target.lanes;
     tn_error_destroy(error);
-    if (ceilings_load(&c, &ignored)) e->fma_rate = c.one.fma_f32, e->bandwidth = c.one.memory_read;
-    json_decref(ignored);
+    error = rates_get(p->context, (int32_t)e->threads, &rates, &distortions);
+    if (!error) e->fma_rate = rates.fma_f32, e->bandwidth = rates.memory_read, e->rates_distorted = json_array_size(distortions) > 0;
+    json_decref(distortions);
+    return error;
 }
 
 static tn_error *examine(patient *p) {
@@ -238,12 +243,13 @@ static tn_error *examine(patient *p) {
     if (!error) error = time_with(p, NULL, NULL, &e->run_ns, &x); /* the second compilation: may come from the cache */
     tn__machine_read("", &after);
     if (!error) error = tn_executable_get_stats(x, &stats);
+    doctor_placement_read("", e->threads, e->pinned, &e->placement); /* while the model's memory is there */
     tn_executable_release(x);
     e->machine = before;
     tn__machine_judge(&before, &after, &(tn__measured){.threads = (int32_t)e->threads}, &e->distortions);
     e->arena_bytes = stats.arena_bytes, e->arena_lower_bound = stats.arena_lower_bound;
     e->n_kernels = stats.n_kernels, e->from_cache = stats.from_cache;
-    if (!error && is_cpu) read_machine(p);
+    if (!error && is_cpu) error = read_machine(p);
     if (!error && is_cpu) error = time_threads(p);
     cli_progress("profiling");
     if (!error && is_cpu) error = read_profile(p);
@@ -272,6 +278,6 @@ tn_error *doctor_collect(tn_context *context, const char *path, const cli_target
 void doctor_evidence_free(doctor_evidence *e) {
     for (size_t i = 0; i < e->n_steps; i++) free(e->steps[i].what);
     free(e->steps);
-    free((char *)e->device), free((char *)e->cpu), free((char *)e->passes_off), free((char *)e->cache);
+    free((char *)e->device), free((char *)e->cpu), free((char *)e->passes_off), free((char *)e->cache), free((char *)e->precision);
     *e = (doctor_evidence){0};
 }

@@ -145,10 +145,28 @@ static bool threads_left(const doctor_evidence *e, doctor_hint *h) {
     return true;
 }
 
+/* The caller's thread stays free, so that it takes no core from the others. */
+static bool affinity(const doctor_evidence *e, doctor_hint *h) {
+    const doctor_placement *p = &e->placement;
+    int64_t kept = e->threads - 1;
+    if (!p->cores_pinned || p->cores_pinned >= kept || p->cores_pinned >= p->cores_allowed) return false;
+    put(h->evidence, "affinity=compact keeps %" PRId64 " threads on %d physical cores, and there are %d", kept, p->cores_pinned, p->cores_allowed);
+    put(h->advice, "leave the threads free, or start the process on one processor of each core (taskset -c)");
+    put(h->option, "affinity=none");
+    return true;
+}
+
 static bool numa(const doctor_evidence *e, doctor_hint *h) {
-    if (e->machine.numa_nodes < 2 || e->threads * e->machine.numa_nodes <= e->machine.processors) return false;
-    put(h->evidence, "%" PRId64 " threads reach over more than one of %d memory nodes", e->threads, e->machine.numa_nodes);
-    put(h->advice, "keep a process on one node (numactl -N 0 -m 0) and start one for each");
+    const doctor_placement *p = &e->placement;
+    if (p->nodes < 2) return false;
+    if (p->nodes_needed > 1) {
+        put(h->evidence, "%" PRId64 " threads reach over %d of %d memory nodes", e->threads, p->nodes_needed, p->nodes);
+        put(h->advice, "keep a process on one node (numactl -N 0 -m 0), with no more threads than it has cores, and start one for each");
+        return true;
+    }
+    if (p->far_memory < 2 * worth) return false;
+    put(h->evidence, "%.0f %% of the memory lies on nodes on which this process may not run", 100 * p->far_memory);
+    put(h->advice, "give threads and memory the same node (numactl -N 0 -m 0, or cpuset.mems of the container)");
     return true;
 }
 
@@ -244,13 +262,30 @@ static bool waits_for_weights(const doctor_evidence *e, const doctor_step *s) {
            s->flops / s->bytes < 0.5 * e->fma_rate / e->bandwidth;
 }
 
+/* And most of what it reads are constants that option precision=bf16 would keep in half of the bytes. */
+static bool waits_for_f32_weights(const doctor_evidence *e, const doctor_step *s) {
+    return waits_for_weights(e, s) && s->products == TN_DTYPE_f32 && s->constant_bytes >= 0.5 * s->bytes;
+}
+
+/* Time goes with the bytes. */
+static double saved_by_half(const doctor_evidence *e) {
+    double saved = 0;
+    for (size_t i = 0; i < e->n_steps; i++)
+        if (waits_for_f32_weights(e, &e->steps[i])) saved += e->steps[i].ns / total_ns(e) * 0.5 * e->steps[i].constant_bytes / e->steps[i].bytes;
+    return saved;
+}
+
 static bool memory_bound(const doctor_evidence *e, doctor_hint *h) {
-    picked p = pick(e, waits_for_weights);
+    picked p = pick(e, waits_for_weights), constant = pick(e, waits_for_f32_weights);
     if (p.share < 4 * worth) return false;
-    put(h->evidence, "%zu products with %.0f %% of the time do %.2g operations a byte, first %.120s", p.n, 100 * p.share,
-        p.largest->flops / p.largest->bytes, p.largest->what);
-    put(h->advice, "quantise their weights (8-bit weights are a quarter of the bytes), or put more samples into one call");
+    put(h->evidence, "%zu products with %.0f %% of the time do %.2g operations a byte and wait for memory, first %.100s%s", p.n, 100 * p.share,
+        p.largest->flops / p.largest->bytes, p.largest->what, e->rates_distorted ? " (by ceilings that were distorted)" : "");
     h->gain = p.share * 0.6;
+    if (!strcmp(e->precision, "f32") && constant.share >= 4 * worth) {
+        put(h->advice, "keep their weights as bf16, half of the bytes; sums stay f32. precision=int8 keeps a quarter, with larger errors");
+        put(h->option, "precision=bf16");
+        h->gain = saved_by_half(e);
+    } else put(h->advice, "quantise their weights (8-bit weights are a quarter of the bytes), or put more samples into one call");
     return true;
 }
 

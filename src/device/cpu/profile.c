@@ -1,9 +1,17 @@
 /* The profile of a program's steps on the cpu device. */
 #include "device/cpu/profile.h"
 
+/* `bytes` of a slot are read or written. */
+static void add_slot(const tn__kprogram *p, uint32_t slot, uint64_t bytes, tn_profile_row *r) {
+    const tn__slot *s = &p->slots.data[slot];
+    while (s->kind == TN__SLOT_PART) s = &p->slots.data[s->index];
+    r->bytes += bytes;
+    if (s->kind == TN__SLOT_CONSTANT) r->constant_bytes += bytes;
+}
+
 static void add_slots(const tn__kprogram *p, const uint32_t *slots, uint32_t n, tn_profile_row *r) {
     for (uint32_t i = 0; i < n; i++)
-        if (slots[i] != UINT32_MAX) r->bytes += p->slots.data[slots[i]].bytes;
+        if (slots[i] != UINT32_MAX) add_slot(p, slots[i], p->slots.data[slots[i]].bytes, r);
 }
 
 /* What the products of a kernel multiply. */
@@ -27,7 +35,8 @@ static void add_loop(const tn__kprogram *p, const tn__loop *loop, tn_profile_row
         const tn__loop_launch *at = &loop->launches[i];
         add_products(p->kernels.data[at->kernel], (double)loop->trips, &most, r);
         for (uint32_t b = 0; b < at->n_buffers; b++)
-            r->bytes += p->slots.data[at->buffers[b].slot].bytes / loop->n_strands * (at->buffers[b].advance ? 1 : (uint64_t)loop->trips);
+            add_slot(p, at->buffers[b].slot,
+                     p->slots.data[at->buffers[b].slot].bytes / loop->n_strands * (at->buffers[b].advance ? 1 : (uint64_t)loop->trips), r);
     }
 }
 
