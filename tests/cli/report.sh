@@ -40,10 +40,12 @@ want 0 "0 records from" records import "$work/none.jsonl"
 want 1 "no records; tenon bench --record keeps some" report
 
 # ---- planted records -------------------------------------------------------------------------------------------------
-python3 - "$work" <<'EOF'
-import copy, json, sys
+python3 - "$work" <<'EOF' || exit 1
+import copy, json, re, sys
 work = sys.argv[1]
 base = json.load(open(work + "/base.jsonl"))
+if not re.fullmatch("|[0-9a-f]{12}(-dirty)?", base["environment"]["commit"]):
+    sys.exit("the record's commit is " + base["environment"]["commit"])
 def record(**change):
     r = copy.deepcopy(base)
     r.update(median_s=1e-3, low_s=0.9e-3, high_s=1.2e-3, distortions=[])

@@ -30,7 +30,7 @@ static const char *text_at(const json_t *o, const char *a, const char *b) {
 
 /* What differs of machine and version; each is said, none forbids to run. */
 static json_t *environment_differences(const json_t *record) {
-    static const char *const keys[] = {"tenon", "compiler", "cpu", "features", "kernel"};
+    static const char *const keys[] = {"tenon", "commit", "compiler", "cpu", "features", "kernel"};
     json_t *now = record_environment(), *list = json_array();
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *then = text_at(record, "environment", keys[i]), *here = json_string_value(json_object_get(now, keys[i]));

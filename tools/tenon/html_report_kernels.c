@@ -8,7 +8,7 @@
 
 static void put_sources(const tn_profile_row *r, FILE *to) {
     if (!r->n_sources || (r->n_sources == 1 && !strcmp(r->sources[0], r->node))) return;
-    enum { SHOWN = 8 };
+    enum { SHOWN = 4 };
     char *text = cli_sources_text(r->sources, r->n_sources, r->n_sources_hidden, SHOWN);
     cli_put_markup(text, to); /* escaped one by one */
     free(text);
@@ -18,14 +18,8 @@ static void put_row(const report_model *m, uint32_t i, FILE *to) {
     const tn_profile_row *r = &m->rows[i];
     double s = r->least_ns ? (double)r->least_ns * 1e-9 : NAN, share = m->sum_ns > 0 ? 100 * (double)r->least_ns / m->sum_ns : NAN;
     fprintf(to, "<tr id=\"k%u\"><td class=\"n\" data-v=\"%u\">%u</td><td>", (unsigned)i, (unsigned)i, (unsigned)i);
-    html_put(to, r->kind);
-    fputs("</td><td>", to);
     html_put(to, r->kernel);
     if (r->stages > 1) fprintf(to, " and %u more stages", (unsigned)r->stages - 1);
-    fputs("</td><td>", to);
-    html_put(to, r->node);
-    fputs("</td><td>", to);
-    put_sources(r, to);
     fputs("</td>", to);
     html_put_cell(to, s, HTML_SECONDS);
     html_put_cell(to, r->runs ? (double)r->total_ns * 1e-9 / (double)r->runs : NAN, HTML_SECONDS);
@@ -36,7 +30,13 @@ static void put_row(const report_model *m, uint32_t i, FILE *to) {
     html_put_cell(to, r->flops > 0 ? r->flops / s : NAN, HTML_FLOP_RATE);
     html_put_cell(to, (double)r->bytes / s, HTML_BYTE_RATE);
     html_put_cell(to, (double)r->live_bytes, HTML_BYTES);
-    fputs("</tr>\n", to);
+    fputs("<td>", to);
+    html_put(to, r->kind);
+    fputs("</td><td>", to);
+    html_put(to, r->node);
+    fputs("</td><td>", to);
+    put_sources(r, to);
+    fputs("</td></tr>\n", to);
 }
 
 typedef struct place {
@@ -59,9 +59,10 @@ void report_kernels_write(const report_model *m, FILE *to) {
     }
     fprintf(to, "<p>Fastest run of each step, of %zu; their sum is %s. FLOP are those of products; bytes are those of the values that a step "
             "touches, each once, wherever they lie.</p>\n", m->n_samples, html_figure(figure, m->sum_ns * 1e-9, HTML_SECONDS));
-    fputs("<div class=\"wide\"><table class=\"sort\">\n<thead><tr><th class=\"n\">step</th><th>kind</th><th>kernel or op</th><th>node</th><th>from</th>"
+    fputs("<div class=\"wide\"><table class=\"sort\">\n<thead><tr><th class=\"n\">step</th><th>kernel or op</th>"
           "<th class=\"n\">fastest</th><th class=\"n\">mean</th><th class=\"n\">share</th><th class=\"n\">FLOP</th><th class=\"n\">bytes</th>"
-          "<th class=\"n\">FLOP rate</th><th class=\"n\">byte rate</th><th class=\"n\">live arena</th></tr></thead>\n<tbody>\n", to);
+          "<th class=\"n\">FLOP rate</th><th class=\"n\">byte rate</th><th class=\"n\">live arena</th>"
+          "<th>kind</th><th>node</th><th>from</th></tr></thead>\n<tbody>\n", to);
     place *order = cli_alloc(m->n_rows * sizeof *order);
     for (uint32_t i = 0; i < m->n_rows; i++) order[i] = (place){i, m->rows[i].least_ns};
     qsort(order, m->n_rows, sizeof *order, slowest_first);

@@ -5,7 +5,7 @@
 #include "html_plot.h"
 #include "html_report.h"
 
-enum { WIDTH = 1000, LEFT = 90, RIGHT = 20, ROW_HEIGHT = 26, ROWS_MOST = 65, BARS_MOST = 20000, MEMORY_HEIGHT = 240 };
+enum { WIDTH = 1000, LEFT = 90, RIGHT = 20, ROW_HEIGHT = 26, ROWS_MOST = 65, BARS_MOST = 4000, MEMORY_HEIGHT = 240 };
 
 typedef struct bar {
     const char *name, *category; /* borrowed */
@@ -16,7 +16,8 @@ typedef struct bar {
 
 typedef struct timeline {
     bar *bars; /* from the left; of those that begin together the longest first */
-    size_t n, n_left_out;
+    size_t n;
+    double least_us; /* shorter ones are left out of the drawing: there are too many */
     int n_rows;
 } timeline;
 
@@ -50,8 +51,7 @@ static void collect(const report_model *m, timeline *t) {
     }
     if (t->n > BARS_MOST) {
         qsort(t->bars, t->n, sizeof *t->bars, longest_first);
-        t->n_left_out = t->n - BARS_MOST;
-        t->n = BARS_MOST;
+        t->least_us = t->bars[BARS_MOST].us;
     }
     qsort(t->bars, t->n, sizeof *t->bars, from_left);
 }
@@ -90,12 +90,16 @@ static void put_timeline(const report_model *m, const timeline *t, FILE *to) {
     p.x = time_axis(m);
     html_axis_slots(&p.y, rows, (size_t)t->n_rows);
     html_plot_begin(&p, "timeline of one run: steps, and what each worker did of them");
-    for (size_t i = 0; i < t->n; i++) put_bar(&p, &t->bars[i]);
+    size_t n_left_out = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->bars[i].us < t->least_us) n_left_out++;
+        else put_bar(&p, &t->bars[i]);
+    }
     html_plot_end(&p);
     fputs("<figcaption>One run of ", to);
     html_put_figure(to, m->run_us * 1e-6, HTML_SECONDS);
     fputs(", watched by a hook, which costs time of its own: steps in order, and the parts that the workers did of them. A kernel keeps its colour.", to);
-    if (t->n_left_out) fprintf(to, " The shortest %zu bars are left out.", t->n_left_out);
+    if (n_left_out) fprintf(to, " The shortest %zu bars are left out.", n_left_out);
     fputs("</figcaption>\n</figure>\n", to);
 }
 
@@ -129,7 +133,7 @@ static void put_memory(const report_model *m, const timeline *t, FILE *to) {
     fprintf(to, "H%.2fV%.2fz\"/>\n", html_plot_x(&p, p.x.high), html_plot_y(&p, 0));
     for (size_t i = 0; i < t->n; i++) { /* what the mouse finds */
         const bar *b = &t->bars[i];
-        if (b->live < 0) continue;
+        if (b->live < 0 || b->us < t->least_us) continue;
         double left = html_plot_x(&p, b->at * 1e-6), right = html_plot_x(&p, (b->at + b->us) * 1e-6), y = html_plot_y(&p, b->live);
         fprintf(to, "<rect fill=\"transparent\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"><title>", left, y, right - left, html_plot_y(&p, 0) - y);
         html_put(to, b->name);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "commit.h" /* made by cmake/commit.cmake */
 #include "measure/ceilings.h"
 
 enum { RECORD_VERSION = 1 };
@@ -34,8 +35,8 @@ json_t *record_environment(void) {
     tn__cpu_name(cpu, sizeof cpu);
     tn__cpu_features(features, sizeof features);
     (void)uname(&u);
-    return json_pack("{ss ss ss ss ss ss}", "tenon", tn_version(), "compiler", __VERSION__, "cpu", cpu, "features", features, "system", u.sysname,
-                     "kernel", u.release);
+    return json_pack("{ss ss ss ss ss ss ss}", "tenon", tn_version(), "commit", TN_COMMIT_TEXT, "compiler", __VERSION__, "cpu", cpu, "features",
+                     features, "system", u.sysname, "kernel", u.release);
 }
 
 json_t *record_distortions(const tn__distortions *d) {
