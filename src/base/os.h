@@ -15,6 +15,7 @@ tn_error *tn__os_map_below(const tn_allocator *a, const char *folder, const char
                            const void **out_data, size_t *out_bytes);
 /* Reads a whole file of at most `max_bytes` bytes; free *out_data with tn__free(a, data, bytes + 1). Zero-terminated. */
 tn_error *tn__os_read_file(const tn_allocator *a, const char *path, uint64_t max_bytes, char **out_data, size_t *out_bytes);
+bool tn__os_file_exists(const char *path); /* true too where that cannot be seen */
 /* Writes a whole file: it appears with these bytes or not at all (temporary name in the same folder, fsync, rename). */
 typedef struct tn__os_span {
     const void *data;
@@ -23,6 +24,9 @@ typedef struct tn__os_span {
 tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans);
 /* The same without waiting for the disk: after a loss of power the file may hold other bytes. For what is checked when it is read. */
 tn_error *tn__os_write_file_quickly(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans);
+/* Appends to a file, made if there is none, by one write: processes that do the same at the same time do not mix their bytes. A file that
+ * does not end with a new line (a write that was cut) gets one first. */
+tn_error *tn__os_append_file(const tn_allocator *a, const char *path, const void *data, size_t bytes);
 
 /* Makes the folder and the missing ones above it, for this user alone (0700). Fails where the folder cannot be had, belongs to neither
  * this user nor root, or can be written to by others. */

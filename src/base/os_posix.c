@@ -143,6 +143,8 @@ tn_error *tn__os_read_file(const tn_allocator *a, const char *path, uint64_t max
     return e;
 }
 
+bool tn__os_file_exists(const char *path) { return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR); }
+
 static bool write_all(int fd, const void *data, size_t bytes) {
     const char *p = data;
     while (bytes) {
@@ -204,6 +206,21 @@ tn_error *tn__os_write_file(const tn_allocator *a, const char *path, const tn__o
 
 tn_error *tn__os_write_file_quickly(const tn_allocator *a, const char *path, const tn__os_span *spans, size_t n_spans) {
     return write_file(a, path, spans, n_spans, false);
+}
+
+tn_error *tn__os_append_file(const tn_allocator *a, const char *path, const void *data, size_t bytes) {
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0) IO_FAIL(a, "cannot open", path);
+    struct stat s;
+    tn_error *e = check_regular(a, fd, path, UINT64_MAX, &s);
+    char last = '\n';
+    if (!e && s.st_size > 0 && pread(fd, &last, 1, s.st_size - 1) == 1 && last != '\n' && !write_all(fd, "\n", 1)) last = 0;
+    bool good = !e && last && write_all(fd, data, bytes);
+    int number = errno;
+    if (close(fd) && good) good = false, number = errno;
+    errno = number;
+    if (!e && !good) IO_FAIL(a, "cannot append to", path);
+    return e;
 }
 
 tn_error *tn__os_make_private_folder(const tn_allocator *a, const char *path) {

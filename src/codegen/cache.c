@@ -152,6 +152,8 @@ tn__cache_key tn__cache_key_make(const tn__target *target, const tn__cache_key *
     return hash_end(h);
 }
 
+const char *tn__generator_version(void) { return TN_GENERATOR_VERSION; }
+
 /* ---- entry: magic 8, format 4, zero 4, key 16, object size 8, its checksum 16, zero 8; then the object; little endian ------ */
 
 static tn__cache_key checksum(const void *object, size_t bytes) {

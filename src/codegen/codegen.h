@@ -33,6 +33,9 @@ typedef struct tn__code_cache {
     tn__logger log;     /* of what code generation has to say, cache or not */
 } tn__code_cache;
 
+/* The version of what makes code of kernels: changes with its sources. Static. */
+const char *tn__generator_version(void);
+
 /* A set of compiled kernels; immutable, thread-safe. */
 typedef struct tn__code tn__code;
 /* Compiles on the threads of `pool` (NULL: the caller's alone); the code does not depend on it. With a cache the code is taken

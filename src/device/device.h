@@ -7,6 +7,9 @@
 #include "op/op.h"
 #include "tenon/exec.h"
 
+/* What a device does with tuned schedules: nothing; takes what there is; takes it, or fails; searches for what is missing, and keeps it. */
+typedef enum tn__tuning_mode { TN__TUNING_IGNORE, TN__TUNING_USE, TN__TUNING_REQUIRE, TN__TUNING_RECORD } tn__tuning_mode;
+
 /* Settings of one executable; filled by the session from its options. */
 typedef struct tn__device_config {
     tn_context *context;
@@ -29,6 +32,9 @@ typedef struct tn__device_config {
     bool counters;              /* and with it, read counters before and after each part of a step */
     tn_hook hook;               /* all NULL: none */
     tn__logger log;
+    tn__tuning_mode tuning;
+    const char *tuning_file;    /* of tuned schedules; NULL: there is none */
+    uint64_t tuning_budget_ms;  /* of a search */
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */
 } tn__device_config;
 

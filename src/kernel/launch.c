@@ -1,4 +1,5 @@
 /* From kernels in order to launches: the schedules that the walk left open, grids, and the lifetimes of slots. */
+#include "kernel/lower_tune.h"
 #include "kernel/schedule.h"
 #include "kernel/stages.h"
 
@@ -18,8 +19,10 @@ static tn_error *push_single(tn__lower *l, tn__step s) {
 static tn_error *push_elementwise(tn__lower *l, tn__step s) {
     tn__kernel *k = l->p->kernels.data[s.stages[0].kernel], *tail = tn__alloc_zero(l->a, sizeof *tail);
     if (!tail) return tn__error_oom();
-    tn__schedule_elementwise(k, l->w, tail);
-    tn_error *e = k->lanes ? push_single(l, s) : push_elementwise(l, s);
+    bool rows = tn__schedule_elementwise(k, l->w, tail) && k->lanes && s.stages[0].node != TN__NO_NODE;
+    tn_error *e = rows ? tn__lower_rows(l, "ew", s.stages[0].node, 16, 1, k) : NULL;
+    if (e) return tn__free(l->a, tail, sizeof *tail), e;
+    e = k->lanes ? push_single(l, s) : push_elementwise(l, s);
     if (e || !tail->n_dims) return tn__free(l->a, tail, sizeof *tail), e;
     snprintf(tail->name + strlen(tail->name), sizeof tail->name - strlen(tail->name), "_t%zu", l->p->kernels.count);
     if (!TN__PUSH(l->a, &l->p->kernels, tail)) return tn__free(l->a, tail, sizeof *tail), tn__error_oom();

@@ -27,6 +27,7 @@ typedef struct tn__lower {
     tn_dtype weights;        /* as in tn__lower_config */
     bool tf32;
     double winograd_error;   /* as in tn__lower_config */
+    const struct tn__tuning *tuning; /* may be NULL */
     tn__lower_value *values; /* by value id */
     tn__lower_view **views;  /* by value id; NULL: it lies in memory itself */
     uint32_t *group;         /* by node: root node of its group */

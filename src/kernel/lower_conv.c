@@ -1,6 +1,7 @@
 /* Convolution and pooling on channel-blocked data. */
 #include "kernel/lower_integer.h"
 #include "kernel/lower_maps.h"
+#include "kernel/lower_tune.h"
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
@@ -216,6 +217,17 @@ tn_error *tn__lower_conv_bias(tn__build *b, const tn__node *n, int64_t channels)
     return NULL;
 }
 
+/* The register tile of a convolution: rows of pixels, vectors of output channels. */
+static tn_error *conv_tile(tn__lower *l, uint32_t root, const tn__window *w, int64_t ocb, int32_t in_block, tn__tile *out) {
+    int64_t facts[2 + 5 * 3] = {ocb, in_block};
+    int32_t n = 2;
+    for (int32_t i = 0; i < w->rank; i++) {
+        facts[n++] = w->out[i], facts[n++] = w->kernel[i], facts[n++] = w->stride[i];
+        facts[n++] = w->dilation[i], facts[n++] = w->pad_begin[i];
+    }
+    return tn__lower_tile(l, "conv", root, w->out[w->rank - 1], ocb, 28, ocb <= 8 || ocb % 2 == 0, facts, n, out);
+}
+
 tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     const tn__attrs_conv *at = n->attrs;
@@ -232,10 +244,12 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     int64_t spatial_in = 1, spatial_out = 1, taps_all = 1;
     for (int32_t i = 0; i < w.rank; i++) spatial_in *= w.in[i], spatial_out *= w.out[i], taps_all *= w.kernel[i];
     if (!tn__lower_partly_broadcast(l, root, 2)) tn__window_flatten(&w);
-    int32_t last = w.rank - 1, mr, nv = 1;
+    int32_t last = w.rank - 1;
+    tn__tile tile = {.nv = 1};
     int64_t ocb = tn__ceil_div(out->dims[1], l->w), icb = in_block ? tn__ceil_div(x->dims[1], in_block) : x->dims[1];
-    if (depthwise) mr = (int32_t)(w.out[last] < 8 ? w.out[last] : 8);
-    else tn__lower_choose_tile(w.out[last], ocb, l->registers, 28, ocb <= 8 || ocb % 2 == 0, &mr, &nv);
+    if (depthwise) tile.mr = (int32_t)(w.out[last] < 8 ? w.out[last] : 8);
+    else TN__TRY(conv_tile(l, root, &w, ocb, in_block, &tile));
+    int32_t nv = tile.nv;
     bool interleave = !depthwise && ocb % nv == 0;
 
     tn__kernel *k = tn__lower_kernel(l, depthwise ? "dwconv" : "conv", root);
@@ -298,12 +312,15 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     k->j = d_j;
     k->nv = nv;
     k->m = dims[last];
-    k->mr = mr;
+    k->mr = tile.mr;
     bool edges = tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w);
     int64_t outer = out->dims[0] * tn__ceil_div(ocb, nv);
     for (int32_t i = 0; i < last; i++) outer *= w.out[i];
-    if (!edges) tn__lower_chunk_rows(k, outer);
+    if (tile.chunk) k->m_chunk = tile.chunk;
+    else if (!edges) tn__lower_chunk_rows(k, outer);
     k->flops = 2.0 * (double)out->dims[0] * (double)out->dims[1] * (double)spatial_out * (double)taps_all * (double)(depthwise ? 1 : x->dims[1]);
+    if (depthwise) e = tn__lower_rows(l, "dwconv", root, 16, 1, k);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
     return tn__lower_launch(l, k, b.slots, root);
 }
 
@@ -388,5 +405,6 @@ tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
     k->v = d_lane;
     k->m = dims[last];
     k->mr = (int32_t)(k->extent[k->m] < 8 ? k->extent[k->m] : 8);
+    if ((e = tn__lower_rows(l, "pool", root, 16, 1, k))) return tn__free(l->a, k, sizeof *k), e;
     return tn__lower_launch(l, k, b.slots, root);
 }

@@ -6,6 +6,7 @@
  * row-major anyway (a product; a network's first and last convolutions, and those run alone). What lies outside the input, and
  * a stride along the line, is dealt with by a copy in front: lines with their padding, the pixels of each phase of the stride
  * side by side. */
+#include "kernel/lower_tune.h"
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 
@@ -116,7 +117,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     /* lines stay apart where an operand of the epilogue differs from line to line */
     if (!find_lines(l, n, !tn__lower_partly_broadcast(l, root, 2), &s)) return TN__FAIL(l->a, INTERNAL, "conv: no lines");
     int64_t w = l->w, vectors = tn__ceil_div(s.line, w), outer_taps = 1;
-    int32_t last = s.w.rank - 1, mr, nv, d_outer[3], t_outer[3], d_phase = -1;
+    int32_t last = s.w.rank - 1, d_outer[3], t_outer[3], d_phase = -1;
     uint32_t slot;
     if (s.copied) TN__TRY(copy_lines(l, n, root, &s, &slot));
     else TN__TRY(tn__lower_get(l, xv, 0, 0, &slot));
@@ -125,7 +126,10 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!k) return tn__error_oom();
     tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
-    tn__lower_choose_tile(s.oc, vectors, l->registers, 28, false, &mr, &nv);
+    tn__tile tile = {0};
+    const int64_t facts[] = {s.oc, s.ic, s.line, s.pixels, s.steps, s.phases, s.copied, s.w.rank, s.w.kernel[0], s.w.kernel[s.w.rank > 1]};
+    tn_error *e = tn__lower_tile(l, "lconv", root, s.oc, vectors, 28, false, facts, sizeof facts / sizeof *facts, &tile);
+    if (e) return tn__free(l->a, k, sizeof *k), e;
     int32_t d_n = tn__build_dim(&b, out->dims[0], 0, 1);
     for (int32_t i = 0; i < last; i++) d_outer[i] = tn__build_dim(&b, s.w.out[i], 2 + i, 1);
     int32_t d_j = tn__build_dim(&b, vectors, out->rank - 1, w), d_m = tn__build_dim(&b, s.oc, 1, 1);
@@ -164,7 +168,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
                      .axes = {{s.oc, s.ic * outer_taps * last_taps}, {s.ic, outer_taps * last_taps}, {outer_taps, last_taps},
                               {last_taps, 1}},
                      .dims = {{1, s.ic, 1}, {2, outer_taps, 1}, {3, s.steps, s.phases}, {3, s.phases, 1}, {0, s.oc, 1}}};
-    tn_error *e = as_is ? tn__lower_get(l, kv, 0, 0, &slot) : tn__pack_value(l, kv, &pack, &slot);
+    e = as_is ? tn__lower_get(l, kv, 0, 0, &slot) : tn__pack_value(l, kv, &pack, &slot);
     if (!e) left = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &weight);
     k->body = tn__lower_product(l, k, x->dtype, left, right);
     k->reduce = TN__KX_ADD;
@@ -174,9 +178,10 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     if (e) return tn__free(l->a, k, sizeof *k), e;
     k->lanes = l->w;
     k->v = d_lane, k->v_tail = (int32_t)(s.line % w);
-    k->j = d_j, k->nv = nv;
-    k->m = d_m, k->mr = mr;
-    tn__lower_chunk_rows(k, out->dims[0] * (s.pixels / s.line) * tn__ceil_div(vectors, nv));
+    k->j = d_j, k->nv = tile.nv;
+    k->m = d_m, k->mr = tile.mr;
+    if (tile.chunk) k->m_chunk = tile.chunk;
+    else tn__lower_chunk_rows(k, out->dims[0] * (s.pixels / s.line) * tn__ceil_div(vectors, tile.nv));
     k->flops = 2.0 * (double)out->dims[0] * (double)s.oc * (double)s.pixels * (double)(s.ic * outer_taps * last_taps);
     return tn__lower_launch(l, k, b.slots, root);
 }

@@ -3,6 +3,7 @@
 
 #include "kernel/lower.h"
 #include "kernel/lower_maps.h"
+#include "kernel/lower_tune.h"
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
 
@@ -123,9 +124,14 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     bool is_splat = tn__lower_splat(g, bv, &splat);
     if (tb && !weights && rows <= DOT_ROWS && !is_splat) return lower_dots(l, root, n, rows, cols, kk, am, ak);
     int64_t vectors = tn__ceil_div(cols, w);
-    int32_t mr, nv, most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
-    tn__lower_choose_tile(rows, vectors, l->registers, most, false, &mr, &nv);
-    bool pack = weights || (br == 2 && (tb || rows >= PACK_ROWS)), interleave = pack && cols % ((int64_t)nv * w) == 0;
+    int32_t most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
+    bool pack = weights || (br == 2 && (tb || rows >= PACK_ROWS));
+    tn__tile tile = {.pack = weights || br != 2 || tb ? 0 : pack ? 2 : 1};
+    const int64_t facts[] = {rows, cols, kk, n_batch, am, bn, flat, l->weights, l->tf32};
+    TN__TRY(tn__lower_tile(l, "mm", root, rows, vectors, most, false, facts, sizeof facts / sizeof *facts, &tile));
+    if (tile.pack) pack = tile.pack == 2;
+    int32_t mr = tile.mr, nv = tile.nv;
+    bool interleave = pack && cols % ((int64_t)nv * w) == 0;
 
     tn__kernel *k = tn__lower_kernel(l, "mm", root);
     if (!k) return tn__error_oom();
@@ -193,7 +199,8 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     k->mr = mr;
     int64_t outer = tn__ceil_div(vectors, nv), tiles = tn__ceil_div(rows, mr);
     for (int32_t i = 0; i < n_batch; i++) outer *= out->dims[i];
-    if (outer < 16 && tiles > 1) {
+    if (tile.chunk) k->m_chunk = tile.chunk;
+    else if (outer < 16 && tiles > 1) {
         int64_t pieces = tn__ceil_div(16, outer);
         k->m_chunk = (int32_t)(pieces > tiles ? 1 : tn__ceil_div(tiles, pieces));
     }
@@ -284,5 +291,6 @@ tn_error *tn__lower_reduce(tn__lower *l, uint32_t root, const tn__node *n) {
         k->mr = (int32_t)(k->extent[kept_last] < 4 ? k->extent[kept_last] : 4);
         k->m_chunk = 16;
     }
+    if ((e = tn__lower_rows(l, "red", root, 16, 8, k))) return tn__free(l->a, k, sizeof *k), e;
     return tn__lower_launch(l, k, b.slots, root);
 }

@@ -1,6 +1,7 @@
 /* Convolutions and matrix products of 8-bit integers with constant weights: i32 sums of dot products of four bytes, requantised in the
  * epilogue or left as integers. Depthwise convolutions, which have one channel a sum, multiply in i32. */
 #include "kernel/lower_integer.h"
+#include "kernel/lower_tune.h"
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 
@@ -182,7 +183,15 @@ static tn_error *conv(tn__build *b, const tn__node *n, const tn__integer_constan
     for (int32_t i = 0; i < w.rank; i++) plane *= w.in[i], pixels *= w.out[i], taps_all *= w.kernel[i];
     if (!tn__lower_partly_broadcast(l, b->root, 2)) tn__window_flatten(&w);
     int32_t last = w.rank - 1, dims[3], taps[3], d_jt = -1, d_j = -1, d_word = -1;
-    tn__lower_choose_tile(w.out[last], ocb, l->registers, 28, ocb <= 8 || ocb % 2 == 0, &k->mr, &k->nv);
+    tn__tile tile = {0};
+    int64_t facts[5 + 4 * 3] = {out->dims[0], ocb, in.groups, in.words, in.flip};
+    int32_t n_facts = 5;
+    for (int32_t i = 0; i < w.rank; i++) {
+        facts[n_facts++] = w.out[i], facts[n_facts++] = w.kernel[i];
+        facts[n_facts++] = w.stride[i], facts[n_facts++] = w.dilation[i];
+    }
+    TN__TRY(tn__lower_tile(l, "iconv", b->root, w.out[last], ocb, 28, ocb <= 8 || ocb % 2 == 0, facts, n_facts, &tile));
+    k->mr = tile.mr, k->nv = tile.nv;
     bool interleave = ocb % k->nv == 0;
     int64_t row = interleave ? k->nv * lanes : lanes;
     int32_t d_n = tn__build_dim(b, out->dims[0], 0, 1);
@@ -223,7 +232,8 @@ static tn_error *conv(tn__build *b, const tn__node *n, const tn__integer_constan
     k->m = dims[last];
     int64_t outer = out->dims[0] * tn__ceil_div(ocb, k->nv);
     for (int32_t i = 0; i < last; i++) outer *= w.out[i];
-    if (!edges) tn__lower_chunk_rows(k, outer);
+    if (tile.chunk) k->m_chunk = tile.chunk;
+    else if (!edges) tn__lower_chunk_rows(k, outer);
     k->flops = 2.0 * (double)out->dims[0] * (double)out->dims[1] * (double)pixels * (double)taps_all * (double)x->dims[1];
     return NULL;
 }
@@ -271,7 +281,7 @@ static tn_error *depthwise(tn__build *b, const tn__node *n, const tn__integer_co
     k->m = dims[last];
     k->mr = (int32_t)(w.out[last] < 8 ? w.out[last] : 8);
     k->flops = 2.0 * (double)tn__type_elements(out) * (double)taps_all;
-    return NULL;
+    return tn__lower_rows(l, "idwconv", b->root, 16, 1, k);
 }
 
 /* ---- matrix product ------------------------------------------------------------------------------------------ */
@@ -285,7 +295,10 @@ static tn_error *matmul(tn__build *b, const tn__node *n, const tn__integer_const
     TN__TRY(tn__integer_rows(l, tn__in(g, n, 0), b->root, &in));
     int32_t r = out->rank, d_jt = -1, d_j = -1;
     int64_t rows = x->dims[r - 2], depth = x->dims[r - 1], cols = out->dims[r - 1], lanes = l->w, vectors = tn__ceil_div(cols, lanes);
-    tn__lower_choose_tile(rows, vectors, l->registers, 28, false, &k->mr, &k->nv);
+    tn__tile tile = {0};
+    const int64_t facts[] = {rows, cols, depth, in.groups, in.flip};
+    TN__TRY(tn__lower_tile(l, "imm", b->root, rows, vectors, 28, false, facts, sizeof facts / sizeof *facts, &tile));
+    k->mr = tile.mr, k->nv = tile.nv;
     bool interleave = cols % (k->nv * lanes) == 0;
     int64_t row = interleave ? k->nv * lanes : lanes, s = rows * in.groups;
     for (int32_t i = 0; i < r - 2; i++) tn__build_dim(b, out->dims[i], i, 1);
@@ -315,7 +328,8 @@ static tn_error *matmul(tn__build *b, const tn__node *n, const tn__integer_const
     k->j = d_j;
     int64_t outer = tn__ceil_div(vectors, k->nv);
     for (int32_t i = 0; i < r - 2; i++) outer *= out->dims[i];
-    tn__lower_chunk_rows(k, outer);
+    if (tile.chunk) k->m_chunk = tile.chunk;
+    else tn__lower_chunk_rows(k, outer);
     k->flops = 2.0 * (double)tn__type_elements(out) * (double)depth;
     return NULL;
 }

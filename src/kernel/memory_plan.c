@@ -1,5 +1,5 @@
 /* Memory plan: lifetimes packed into one arena, first fit in order of size; and making and freeing of programs. */
-#include "kernel/program.h"
+#include "kernel/tuning.h"
 
 #include <stdlib.h>
 
@@ -16,6 +16,7 @@ void tn__kprogram_destroy(tn__kprogram *p) {
     TN__VEC_FREE(a, &p->steps);
     TN__VEC_FREE(a, &p->kernels);
     TN__VEC_FREE(a, &p->aliases);
+    TN__VEC_FREE(a, &p->sites);
     tn_graph_release(p->graph);
     tn__arena_deinit(&p->arena);
     tn__free(a, p, sizeof *p);

@@ -100,6 +100,9 @@ typedef struct tn__alias {
     int32_t step;
 } tn__alias;
 
+struct tn__site; /* tuning.h */
+struct tn__tuning;
+
 typedef struct tn__kprogram {
     tn_context *context;
     tn_graph *graph; /* owned: the lowered graph (names, attributes of calls) */
@@ -110,6 +113,7 @@ typedef struct tn__kprogram {
     TN__VEC(tn__pack_job) packs; /* to be done by tn__kprogram_pack, empty afterwards */
     TN__VEC(tn__packed *) packed; /* a reference to each */
     TN__VEC(tn__alias) aliases; /* sorted by out, then in */
+    TN__VEC(struct tn__site) sites; /* where the lowering asked for tuned schedules */
     size_t arena_bytes, arena_lower_bound, constant_bytes;
     size_t scratch_bytes; /* a thread */
     double flops;
@@ -122,6 +126,7 @@ typedef struct tn__lower_config {
     tn_dtype weights;                    /* bf16, f16, i8: constant f32 right operands of products are packed so; NONE: as f32 */
     bool tf32;                           /* operands of products are rounded as TF32 does */
     double winograd_error;               /* convolutions may be off by this, see winograd.h; 0: none of them is done that way */
+    const struct tn__tuning *tuning;     /* tuned schedules; NULL: by rule alone, and no sites are noted */
 } tn__lower_config;
 
 /* Takes `graph` over (also on failure). */

@@ -140,7 +140,7 @@ static bool can_weave(const tn__kernel *k, int32_t lanes) {
     return true;
 }
 
-void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
+bool tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
     tail->n_dims = 0;
     tn__schedule_merge(k);
     int32_t last = k->n_spatial - 1, turned = turned_dim(k, lanes);
@@ -150,14 +150,14 @@ void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
         int32_t uneven = n > main_part ? last : k->extent[turned] % lanes ? turned : -1;
         if (uneven >= 0) { /* both parts come by here again */
             cut(k, tail, uneven, k->extent[uneven] / lanes * lanes);
-            return;
+            return false;
         }
         tn__schedule_split(k, turned, lanes);
         k->lanes = k->mr = lanes;
         k->v = turned + 1;
         k->m = last + 1;
         k->m_chunk = 16;
-        return;
+        return false;
     }
     k->lanes = lanes;
     if (can_weave(k, lanes)) {
@@ -168,7 +168,7 @@ void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
         k->m = last + 1;
         k->mr = (int32_t)n;
         k->m_chunk = 1;
-        return;
+        return false;
     }
     if (n > main_part && main_part) cut(k, tail, last, main_part);
     if (main_part) {
@@ -190,4 +190,5 @@ void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail) {
         rest->mr = last > 0 ? (int32_t)(rest->extent[last - 1] < 4 ? rest->extent[last - 1] : 4) : 1;
         rest->m_chunk = 64;
     }
+    return true;
 }

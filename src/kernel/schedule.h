@@ -17,6 +17,6 @@ void tn__schedule_vectors(tn__kernel *k, int32_t lanes, int32_t most_nv);
 void tn__schedule_split(tn__kernel *k, int32_t d, int64_t by);
 /* Schedules an elementwise kernel of plain dims: merge, then rows of vectors along the last dim, or tiles that are turned in registers
  * where elements side by side in memory are far apart in the result. What fills no vector or tile goes to *tail (n_dims 0: nothing);
- * a kernel left with lanes 0 is to be scheduled again, as it is smaller now. */
-void tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail);
+ * a kernel left with lanes 0 is to be scheduled again, as it is smaller now. True: rows of vectors, any number of them at a time (k->mr). */
+bool tn__schedule_elementwise(tn__kernel *k, int32_t lanes, tn__kernel *tail);
 #endif

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "kernel/lower_tune.h"
 #include "kernel/schedule.h"
 
 enum {
@@ -120,7 +121,7 @@ static bool aligned(const access *a, const access *b) {
 /* ---- groups -------------------------------------------------------------------------------------------------- */
 
 typedef struct group {
-    const tn__lower *l;
+    tn__lower *l;
     rows rows;
     int32_t n;
     tn__stage stages[MOST_STAGES];
@@ -272,6 +273,27 @@ static int64_t choose_block(const group *g) {
     return best;
 }
 
+/* The same, or what the table of tuned schedules says; -1: the kernels stay apart. */
+static tn_error *tuned_block(const group *g, int64_t *out) {
+    int64_t facts[3 + MOST_STAGES * (TN__K_DIMS + 1)];
+    int32_t n = 0;
+    uint32_t root = g->stages[0].node;
+    *out = choose_block(g);
+    if (!g->l->tuning || g->rows.m <= 4 || root == TN__NO_NODE) return NULL;
+    facts[n++] = g->rows.lead, facts[n++] = g->rows.m, facts[n++] = g->n;
+    for (int32_t i = 0; i < g->n; i++) {
+        const tn__kernel *k = kernel_of(g->l, &g->stages[i]);
+        facts[n++] = k->n_exprs;
+        for (int32_t d = 0; d < k->n_dims; d++) facts[n++] = k->extent[d];
+    }
+    tn__space s = {.kind = TN__SPACE_BLOCK, .rows = g->rows.m};
+    s.rule.value[TN__KNOB_block] = (int32_t)*out;
+    tn__choice c;
+    TN__TRY(tn__lower_site(g->l, "stages", root, &s, facts, n, &c));
+    if (c.value[TN__KNOB_block]) *out = c.value[TN__KNOB_block];
+    return NULL;
+}
+
 static void schedule_stage(tn__kernel *k, rows r, int64_t block, int32_t lanes) {
     place p;
     find_place(k, r, &p);
@@ -364,7 +386,10 @@ tn_error *tn__stages_take(tn__lower *l, const tn__step *steps, size_t n, const u
         else if (!join(&g, &steps[i].stages[0])) break;
     }
     if (g.n < 2) return NULL;
-    int64_t block = choose_block(&g), work = 0, outer = g.rows.lead * tn__ceil_div(g.rows.m, block);
+    int64_t block, work = 0;
+    TN__TRY(tuned_block(&g, &block));
+    if (block < 0) return NULL;
+    int64_t outer = g.rows.lead * tn__ceil_div(g.rows.m, block);
     *out = (tn__step){.kind = TN__STEP_KERNEL, .n_stages = (uint32_t)g.n, .outer = outer};
     for (int32_t i = 0; i < g.n; i++) {
         out->source = tn__sources_merge(l->g->sources, out->source, steps[i].source);

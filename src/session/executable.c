@@ -94,6 +94,10 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     tn_dtype weights = !strcmp(precision, "bf16") ? TN_DTYPE_bf16 : !strcmp(precision, "f16") ? TN_DTYPE_f16
                        : !strcmp(precision, "int8") ? TN_DTYPE_i8 : TN_DTYPE_NONE;
     bool winograd = !strcmp(o->values[TN__OPTION_winograd], "auto");
+    static const char *const modes[] = {"ignore", "use", "require", "record"}; /* by tn__tuning_mode */
+    const char *tuning = o->values[TN__OPTION_tuning], *tuning_file = o->values[TN__OPTION_tuning_file];
+    int mode = 0;
+    while (strcmp(modes[mode], tuning)) mode++;
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
                                     .portable = !strcmp(o->values[TN__OPTION_determinism], "portable"),
                                     .spin_us = (uint32_t)tn__options_int(o, TN__OPTION_spin_us),
@@ -107,8 +111,10 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
                                     .profile = strcmp(o->values[TN__OPTION_profile], "off") != 0,
                                     .counters = !strcmp(o->values[TN__OPTION_profile], "counters"),
                                     .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook,
-                                    .log = logger_of(context, o)};
-    bool ok = (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
+                                    .log = logger_of(context, o), .tuning = (tn__tuning_mode)mode,
+                                    .tuning_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_tuning_budget_ms)};
+    bool ok = (!*tuning_file || (s->config.tuning_file = tn__arena_strdup(&s->arena, tuning_file))) &&
+              (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
     if (!ok) {

@@ -12,14 +12,20 @@ const tn__option_info tn__option_infos[TN__OPTION_COUNT] = {
 #include "session/options.def"
 };
 
-static char *default_cache_dir(const tn_allocator *a) {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+/* A path below the user's folder for such things; "": nowhere to keep anything, which is the same as none. */
+static char *user_path(const tn_allocator *a, const char *variable, const char *in_home, const char *below) {
+    const char *xdg = getenv(variable), *home = getenv("HOME");
     tn__text t;
     tn__text_init(&t, a);
-    if (xdg && *xdg) tn__text_addf(&t, "%s/tenon", xdg);
-    else if (home && *home) tn__text_addf(&t, "%s/.cache/tenon", home);
-    else tn__text_add(&t, ""); /* nowhere to keep anything: same as cache=off */
+    if (xdg && *xdg) tn__text_addf(&t, "%s/%s", xdg, below);
+    else if (home && *home) tn__text_addf(&t, "%s/%s/%s", home, in_home, below);
+    else tn__text_add(&t, "");
     return tn__text_take(&t);
+}
+
+static char *default_path(const tn_allocator *a, int option) {
+    if (option == TN__OPTION_tuning_file) return user_path(a, "XDG_DATA_HOME", ".local/share", "tenon/tuning.txt");
+    return user_path(a, "XDG_CACHE_HOME", ".cache", "tenon");
 }
 
 tn_error *tn_options_create(tn_context *context, tn_options **out_options) {
@@ -34,7 +40,7 @@ tn_error *tn_options_create(tn_context *context, tn_options **out_options) {
     tn_context_retain(context);
     for (int i = 0; i < TN__OPTION_COUNT; i++) {
         const char *text = tn__option_infos[i].default_text;
-        o->values[i] = text ? tn__strdup(a, text) : default_cache_dir(a);
+        o->values[i] = text ? tn__strdup(a, text) : default_path(a, i);
         if (!o->values[i]) {
             tn_options_release(o);
             return tn__error_oom();

@@ -494,6 +494,51 @@ static void check_winograd_max_error(void) {
     tn_graph_release(g);
 }
 
+static tn_error *compile_tuned(tn_graph *g, const char *tuning, const char *file, const char *budget) {
+    tn_executable *x;
+    tn_error *e = compile(g, (const setting[]){{"tuning", tuning}, {"tuning_file", file}, {"tuning_budget_ms", budget}}, 3, &x);
+    tn_executable_release(x);
+    return e;
+}
+
+static bool is_there(const char *path) { return access(path, F_OK) == 0; }
+
+static void check_tuning(void) {
+    char file[100];
+    snprintf(file, sizeof file, "%s/tuned", folder);
+    tn_graph *g = new_graph(false);
+    ok(compile_tuned(g, "ignore", file, "0"));
+    ok(compile_tuned(g, "use", file, "0"));
+    assert_false(is_there(file));
+    expect_error(compile_tuned(g, "require", file, "0"), TN_ERROR_NOT_FOUND);
+    ok(compile_tuned(g, "record", file, "0"));
+    ok(compile_tuned(g, "require", file, "0"));
+    tn_graph_release(g);
+}
+
+static void check_tuning_file(void) {
+    char one[100], two[100];
+    snprintf(one, sizeof one, "%s/one", folder), snprintf(two, sizeof two, "%s/two", folder);
+    tn_graph *g = new_graph(false);
+    ok(compile_tuned(g, "record", one, "0"));
+    assert_true(is_there(one));
+    expect_error(compile_tuned(g, "require", two, "0"), TN_ERROR_NOT_FOUND);
+    tn_graph_release(g);
+}
+
+/* Without time nothing is tried. */
+static void check_tuning_budget_ms(void) {
+    char file[100], trials[120];
+    snprintf(file, sizeof file, "%s/tuned-budget", folder), snprintf(trials, sizeof trials, "%s.trials", file);
+    tn_graph *g = new_graph(false);
+    ok(compile_tuned(g, "record", file, "0"));
+    assert_false(is_there(trials));
+    assert_int_equal(unlink(file), 0);
+    ok(compile_tuned(g, "record", file, "1000"));
+    assert_true(is_there(trials));
+    tn_graph_release(g);
+}
+
 /* ---- all rows ------------------------------------------------------------------------------------------------ */
 
 #define TN_OPTION(name, type, default_, low, high, choices, help) \

@@ -2,6 +2,7 @@
 #include "codegen/codegen.h"
 #include "base/float_mode.h"
 #include "base/os_thread.h"
+#include "device/cpu/cpu.h"
 #include "device/cpu/loop.h"
 #include "device/cpu/profile.h"
 #include "device/device.h"
@@ -315,7 +316,12 @@ static tn_error *check_memory(const cpu_artefact *c, const tn__device_config *co
                     arena, constants, config->memory_limit);
 }
 
-static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g) {
+tn_error *tn__cpu_target(const tn__device_config *config, tn__target *out) {
+    TN__TRY(tn__target_init(config->context, config->cpu, out));
+    return config->portable ? tn__target_make_portable(config->context, out) : NULL;
+}
+
+static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g, const tn__tuning *schedules) {
     tn_graph *own;
     tn__target target;
     for (size_t i = 0; i < g->values.count; i++)
@@ -325,12 +331,11 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
             return n ? tn__node_error(g, n, e) : e;
         }
     if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &(tn__pool_config){config->threads, config->spin_us, config->pinned}, &c->pool));
-    TN__TRY(tn__target_init(c->context, config->cpu, &target));
-    if (config->portable) TN__TRY(tn__target_make_portable(c->context, &target));
+    TN__TRY(tn__cpu_target(config, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log}, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights, .tf32 = config->tf32,
-                              .winograd_error = config->winograd_error};
+                              .winograd_error = config->winograd_error, .tuning = schedules};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
 #define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
@@ -359,7 +364,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     return e;
 }
 
-static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact) {
+tn_error *tn__cpu_build(const tn__device_config *config, const tn_graph *g, const tn__tuning *schedules, tn__artefact **out_artefact) {
     *out_artefact = NULL;
     cpu_artefact *c = tn__alloc_zero(&config->context->allocator, sizeof *c);
     if (!c) return tn__error_oom();
@@ -368,10 +373,25 @@ static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g,
     c->flush_denormals = config->flush_denormals;
     c->small_pages = config->small_pages;
     tn_context_retain(config->context);
-    tn_error *e = compile(c, config, g);
+    tn_error *e = compile(c, config, g, schedules);
     if (e) cpu_destroy(&c->base);
     else *out_artefact = &c->base;
     return e;
+}
+
+const tn__kprogram *tn__cpu_program(const tn__artefact *artefact) { return ((const cpu_artefact *)artefact)->program; }
+
+void tn__cpu_take_times(const tn__artefact *artefact, uint64_t *ns) {
+    const cpu_artefact *c = (const cpu_artefact *)artefact;
+    for (size_t i = 0; i < c->program->steps.count; i++) {
+        ns[i] = atomic_load_explicit(&c->times[i].total_ns, memory_order_relaxed);
+        tn__step_time_reset(&c->times[i]);
+    }
+}
+
+static tn_error *cpu_compile(const tn__device_config *config, const tn_graph *g, tn__artefact **out_artefact) {
+    if (config->tuning == TN__TUNING_IGNORE) return tn__cpu_build(config, g, NULL, out_artefact);
+    return tn__cpu_tuned(config, g, out_artefact);
 }
 
 static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
