@@ -28,6 +28,7 @@ typedef struct cli_verb {
     V(compare,   "compare",   "A [B]",      "say which of two is faster: models, options or commands")             \
     V(sweep,     "sweep",     "MODEL",      "time a model under every combination of options")                    \
     V(tune,      "tune",      "MODEL",      "find the options under which a model is best for a goal")            \
+    V(schedules, "schedules", "list|...",   "look at and merge files of tuned schedules of kernels")                \
     V(records,   "records",   "list|...",   "look at, export and import recorded measurements")                   \
     V(reproduce, "reproduce", "RECORD",     "run a recorded measurement again and say whether it holds")           \
     V(doctor,    "doctor",    "MODEL",      "hints for a model on this machine, the most worthwhile first")        \

@@ -13,6 +13,7 @@
 #include "base/os_thread.h"
 #include "side.h"
 #include "space.h"
+#include "tune_kernels.h"
 
 typedef enum tune_goal { GOAL_LATENCY, GOAL_THROUGHPUT, GOAL_MEMORY, GOAL_ACCURACY, GOALS } tune_goal;
 static const char *const goal_names[GOALS] = {"latency", "throughput", "memory", "accuracy"};
@@ -23,7 +24,7 @@ typedef struct tune_settings {
     const char *goal_name, *db, *output;
     tune_goal goal;
     double budget, max_error, max_memory; /* seconds; INFINITY: no bound */
-    bool json, force;
+    bool json, force, kernels;
 } tune_settings;
 
 /* What is to be small, with its interval. */
@@ -228,6 +229,7 @@ int cli_cmd_tune(const cli_verb *verb, int argc, char **argv) {
                        .budget = 120, .max_error = INFINITY, .max_memory = INFINITY};
     const cli_option options[] = {
         {"goal", CLI_TEXT, &s.goal_name, "GOAL", "latency (default), throughput, memory or accuracy"},
+        {"kernels", CLI_FLAG, &s.kernels, NULL, "search for schedules of the kernels, for latency, instead of options"},
         {"max-error", CLI_REAL, &s.max_error, "X", "largest absolute error of the outputs against ref that is allowed"},
         {"max-memory", CLI_REAL, &s.max_memory, "BYTES", "of arena, constants and code"},
         {"over", CLI_TEXTS, &s.over, "KEY=V,V,...", "an option and its values; repeatable (default: threads and some passes)"},
@@ -240,7 +242,12 @@ int cli_cmd_tune(const cli_verb *verb, int argc, char **argv) {
     space over = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
     if (code < 0 && operands.count != 1) code = cli_usage("tune wants one model file");
-    if (code < 0) {
+    if (code < 0 && s.kernels && (s.over.count || s.output || strcmp(s.goal_name, "latency") || !isinf(s.max_error) || !isinf(s.max_memory)))
+        code = cli_usage("tune --kernels keeps results and memory as they are: it wants no --goal, --over, --output and bounds");
+    if (code < 0 && s.kernels) {
+        tn_error *e = tune_kernels(operands.items[0], &s.timing, s.budget, s.json);
+        code = e ? cli_fail_error(e) : CLI_OK;
+    } else if (code < 0) {
         if (!s.over.count) default_space(&s.timing.target, &s.over);
         tn_error *e = space_read(&s.over, &over);
         if (!e) e = check(&s, &over);
