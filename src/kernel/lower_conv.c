@@ -238,7 +238,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__window w;
     TN__TRY(tn__lower_conv_window(l, n, &w));
     bool depthwise = at->group != 1, done = false;
-    if (l->winograd_error > 0) TN__TRY(tn__lower_conv_winograd(l, root, n, &w, &done));
+    if (l->winograd_error > 0 && !l->tf32) TN__TRY(tn__lower_conv_winograd(l, root, n, &w, &done));
     if (done) return NULL;
     int32_t in_block = depthwise || (l->values[xv.id].block && x->dims[1] >= l->w / 2) || x->dims[1] % l->w == 0 ? l->w : 0;
     int64_t spatial_in = 1, spatial_out = 1, taps_all = 1;

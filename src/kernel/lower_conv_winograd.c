@@ -228,11 +228,11 @@ static tn_error *add_product(conv *c, tn_tensor *weights) {
     for (int32_t b = 0; b < 3; b++) k->buffer_dtype[b] = TN_DTYPE_f32;
     k->out_buffer = 2;
     int32_t x = tn__kx_load(k, 0, &left), y = tn__kx_load(k, 1, &right);
-    k->body = tn__kx(k, TN__KX_MUL, TN_DTYPE_f32, x, y, -1);
+    const tn__type *x_type = tn__type_of(c->l->g, tn__in(c->l->g, c->node, 0));
+    k->body = tn__lower_product(c->l, k, x_type->dtype, x, y);
     k->reduce = TN__KX_ADD;
     k->epilogue = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
     k->v = d_lane, k->j = d_j, k->nv = nv, k->m = d_t, k->mr = mr;
-    const tn__type *x_type = tn__type_of(c->l->g, tn__in(c->l->g, c->node, 0));
     k->flops = 2.0 * (double)points * (double)c->tiles * (double)(c->oy * c->ox) * (double)(c->images / c->held) * (double)x_type->dims[1] *
                (double)weights->dims[1];
     return end_stage(c, k, slots);

@@ -216,7 +216,18 @@ want 1 "wants a size for 'N'" show "$work/g.tn" --kernel 0
 want 0 'define void' show "$work/g.tn" --kernel 0 --dim N=3
 want 1 "counted from 0" show "$work/g.tn" --kernel 9 --dim N=3
 want 0 '"kind": "kernel"' profile "$work/g.tn" --dim N=3 --seconds 0 --json
+cat > "$work/w.tn" << 'G'
+graph "g" {
+  input %1 "x" : f32[1,2]
+  %2 = constant {value=f32[2,2] (1, 2, 3, 70000)}
+  %3 = matmul(%1, %2)
+  output "y" %3
+}
+G
 want 0 'kernel or op, node' profile "$work/g.tn" --dim N=3 --seconds 0 --top 1
+want 0 '(weights int8)' profile "$work/w.tn" --seconds 0 --precision int8
+want 0 '"precision": "operands tf32"' profile "$work/w.tn" --seconds 0 --precision tf32 --json
+want 0 '(f32: a weight is too large' profile "$work/w.tn" --seconds 0 --precision f16
 want 1 "keeps no times of steps" profile "$work/g.tn" --dim N=3 --seconds 0 --device ref
 want 2 "profile wants one model file" profile
 want 2 "wants --after or --kernel" show "$work/g.tn" --dim N=3

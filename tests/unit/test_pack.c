@@ -94,6 +94,41 @@ static void test_widening(void **state) {
     }
 }
 
+/* Columns with a scale: the same in slices as whole, and by definition. The numbers are those of the columns, times powers of two. */
+static void test_columns(void **state) {
+    enum { ROWS = 70, COLUMNS = 37, ROW = 16, BLOCKS = 3 };
+    for (int transposed = 0; transposed < 2; transposed++) {
+        static unsigned char source[ROWS * COLUMNS * sizeof(float) + 1];
+        const int64_t sk = transposed ? 1 : COLUMNS, sn = transposed ? ROWS : 1;
+        int8_t q[BLOCKS * ROWS * ROW + 1], wanted[BLOCKS * ROWS * ROW] = {0};
+        float scales[BLOCKS * ROW + 1], wanted_scales[BLOCKS * ROW] = {0};
+        for (int r = 0; r < ROWS; r++)
+            for (int c = 0; c < COLUMNS; c++) {
+                int n = r == c % ROWS ? -127 : (r * 37 + c * 11) % 251 - 125; /* the largest is in a row of its own */
+                float x = (float)n * (float)(1 << c % 20) / 256;
+                memcpy(source + 1 + (r * sk + c * sn) * (int64_t)sizeof x, &x, sizeof x);
+                wanted[(c / ROW * ROWS + r) * ROW + c % ROW] = (int8_t)n;
+                wanted_scales[c] = (float)(1 << c % 20) / 256;
+            }
+        tn__pack p = {2, 3, true, {{ROWS, sk}, {COLUMNS, sn}}, {{1, BLOCKS, ROW}, {0, ROWS, 1}, {1, ROW, 1}}, 0, TN__PACK_I8};
+        tn__pack s = {2, 2, true, {{ROWS, sk}, {COLUMNS, sn}}, {{1, BLOCKS, ROW}, {1, ROW, 1}}, 0, TN__PACK_SCALES};
+        assert_int_equal(tn__pack_item(&p, TN_DTYPE_f32), 1);
+        assert_int_equal(tn__pack_item(&s, TN_DTYPE_f32), sizeof(float));
+        assert_false(tn__pack_equal(&p, &s));
+        for (int64_t slices = 1; slices <= BLOCKS; slices++) {
+            memset(q, 0x5a, sizeof q), memset(scales, 0x5a, sizeof scales);
+            for (int64_t at = 0; at < BLOCKS; at += slices) {
+                int64_t end = at + slices < BLOCKS ? at + slices : BLOCKS;
+                tn__pack_move(&p, TN_DTYPE_f32, source + 1, q, at, end);
+                tn__pack_move(&s, TN_DTYPE_f32, source + 1, scales, at, end);
+            }
+            assert_memory_equal(q, wanted, sizeof wanted);
+            assert_memory_equal(scales, wanted_scales, sizeof wanted_scales);
+            assert_int_equal(q[sizeof wanted], 0x5a); /* nothing beyond */
+        }
+    }
+}
+
 /* One constant packed the same way for two kernels lies in memory once. */
 static void test_shared(void **state) {
     uint64_t bytes[2];
@@ -125,6 +160,6 @@ static void test_shared(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layouts), cmocka_unit_test(test_widening), cmocka_unit_test(test_shared)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layouts), cmocka_unit_test(test_widening), cmocka_unit_test(test_columns), cmocka_unit_test(test_shared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
