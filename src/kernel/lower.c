@@ -14,6 +14,12 @@ uint32_t tn__lower_slot(tn__lower *l, tn__slot_kind kind, size_t bytes) {
     return (uint32_t)l->p->slots.count - 1;
 }
 
+/* For people who look at the program. */
+static void name_slot(tn__lower *l, uint32_t slot, tn_value v, int32_t block) {
+    tn__slot *s = &l->p->slots.data[slot];
+    if (!s->value) s->value = v.id, s->block = block;
+}
+
 size_t tn__lower_bytes(const tn__type *t, int32_t block) {
     int64_t n = 1;
     for (int32_t i = 0; i < t->rank; i++) n *= block && i == 1 ? tn__ceil_div(t->dims[i], block) * block : t->dims[i];
@@ -36,6 +42,7 @@ tn_error *tn__lower_define(tn__lower *l, tn_value v, uint32_t *out_slot) {
     if (*slot == TN__NO_SLOT) {
         *slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__lower_bytes(tn__type_of(l->g, v), lv->block));
         if (*slot == TN__NO_SLOT) return tn__error_oom();
+        name_slot(l, *slot, v, lv->block);
     }
     *out_slot = *slot;
     return NULL;
@@ -109,10 +116,15 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
     uint32_t *slot = block ? &lv->blocked : &lv->plain;
     *out_slot = *slot;
     const tn_tensor *constant = tn__constant_peek(l->g, v);
-    if (constant && block) return tn__pack_blocked(l, constant, axis, out_slot); /* the axis may differ between users: not kept */
+    if (constant && block) { /* the axis may differ between users: not kept */
+        TN__TRY(tn__pack_blocked(l, constant, axis, out_slot));
+        name_slot(l, *out_slot, v, block);
+        return NULL;
+    }
     if (*slot != TN__NO_SLOT) return NULL;
     if (constant) {
         TN__TRY(tn__lower_constant_slot(l, (tn_tensor *)tn__tensor_settle(constant), out_slot));
+        name_slot(l, *out_slot, v, 0);
         *slot = *out_slot;
         return NULL;
     }
@@ -124,6 +136,7 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
         if (block) n = n / t->dims[axis] * tn__ceil_div(t->dims[axis], block) * block;
         *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__dtype_bytes(t->dtype, n));
         if (*out_slot == TN__NO_SLOT) return tn__error_oom();
+        name_slot(l, *out_slot, v, block);
         TN__TRY(tn__lower_fill(l, t->dtype, n, value, *out_slot));
         if (!block || axis == 1) *slot = *out_slot;
         return NULL;
@@ -131,6 +144,7 @@ tn_error *tn__lower_get(tn__lower *l, tn_value v, int32_t block, int32_t axis, u
     if (other == TN__NO_SLOT || (block && axis != 1)) return TN__FAIL(l->a, INTERNAL, "value %%%u is used before it is made", v.id);
     *out_slot = tn__lower_slot(l, TN__SLOT_ARENA, tn__lower_bytes(tn__type_of(l->g, v), block));
     if (*out_slot == TN__NO_SLOT) return tn__error_oom();
+    name_slot(l, *out_slot, v, block);
     uint32_t slots[2] = {other, *out_slot};
     TN__TRY((block ? reorder_to_blocked : reorder_to_plain)(l, tn__type_of(l->g, v), slots));
     *slot = *out_slot;
@@ -335,6 +349,7 @@ static tn_error *lower_outputs(tn__lower *l) {
         }
         uint32_t copy[2] = {slot, tn__lower_slot(l, TN__SLOT_OUTPUT, tn__lower_bytes(tn__type_of(l->g, l->g->outputs.data[i].value), 0))};
         if (copy[1] == TN__NO_SLOT) return tn__error_oom();
+        name_slot(l, copy[1], l->g->outputs.data[i].value, 0);
         l->p->slots.data[copy[1]].index = i;
         tn__step step = {.kind = TN__STEP_COPY, .n_slots = 2};
         TN__TRY(tn__lower_step(l, step, copy));
@@ -351,6 +366,7 @@ static tn_error *lower_graph(tn__lower *l, tn__arena *scratch) {
         uint32_t slot = tn__lower_slot(l, TN__SLOT_INPUT, tn__lower_bytes(tn__type_of(g, v), 0));
         if (slot == TN__NO_SLOT) return tn__error_oom();
         l->p->slots.data[slot].index = i;
+        name_slot(l, slot, v, 0);
         l->values[v.id].plain = slot;
     }
     TN__TRY(tn__lower_layouts(l));

@@ -9,6 +9,7 @@
  *       e1 f32 = reduced by max of e0
  *       b1[49*d0 + d1] = e1 */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/context.h"
 #include "kernel/program.h"
@@ -143,6 +144,12 @@ static void put_sources(tn__text *t, const tn__kprogram *p, const tn__step *s) {
     tn__text_add(t, "\n");
 }
 
+const char *tn__slot_layout(const tn__slot *s, char *buffer, size_t bytes) {
+    if (s->block) snprintf(buffer, bytes, "blocked by %d", (int)s->block);
+    else snprintf(buffer, bytes, "row-major");
+    return buffer;
+}
+
 static void put_slot(tn__text *t, const tn__kprogram *p, uint32_t slot) {
     static const char *const kinds[] = {"arena", "input", "output", "constant", "scratch", "part"};
     const tn__slot *s = &p->slots.data[slot];
@@ -150,7 +157,16 @@ static void put_slot(tn__text *t, const tn__kprogram *p, uint32_t slot) {
     if (s->kind == TN__SLOT_INPUT || s->kind == TN__SLOT_OUTPUT) tn__text_addf(t, " %u", (unsigned)s->index);
     if (s->kind == TN__SLOT_PART) tn__text_addf(t, " of %%%u at %zu, launches %d to %d", (unsigned)s->index, s->offset, (int)s->first, (int)s->last);
     if (s->kind == TN__SLOT_ARENA) tn__text_addf(t, " at %zu, launches %d to %d", s->offset, (int)s->first, (int)s->last);
-    tn__text_addf(t, ", %zu bytes\n", s->bytes);
+    tn__text_addf(t, ", %zu bytes", s->bytes);
+    if (s->value) {
+        char type[160], layout[32];
+        tn_value v = {s->value};
+        const char *name = p->graph->values.data[v.id].name;
+        tn__text_addf(t, ": value %u", (unsigned)v.id);
+        if (name && *name) tn__text_add(t, " \""), tn__source_escape(t, name), tn__text_add(t, "\"");
+        tn__text_addf(t, " %s, %s", tn__type_text(p->graph, tn__type_of(p->graph, v), type, sizeof type), tn__slot_layout(s, layout, sizeof layout));
+    }
+    tn__text_add(t, "\n");
 }
 
 tn_error *tn__kprogram_print(const tn__kprogram *p, char **out_text) {

@@ -15,6 +15,8 @@ typedef struct tn__slot {
     bool has_parts;      /* some PART lies in it */
     uint32_t index;      /* INPUT, OUTPUT; PART: the slot that it is a part of, itself a PART until tn__kprogram_plan */
     uint32_t source;     /* while lowering: set of nodes without a launch whose result it is; whoever writes the slot takes it */
+    uint32_t value;      /* the graph's value that it holds, the first one of those that share it; 0: none */
+    int32_t block;       /* of that value: blocked by so many channels; 0: row-major */
     tn_tensor *constant; /* CONSTANT that is not packed: retained */
     void *data;          /* CONSTANT; of a packed one once the program is packed */
     size_t bytes;
@@ -136,6 +138,8 @@ void tn__kprogram_destroy(tn__kprogram *p);
 uint32_t tn__slot_root(const tn__kprogram *p, uint32_t slot);
 /* The alias of that input and that output, or NULL. */
 const tn__alias *tn__kprogram_alias(const tn__kprogram *p, uint32_t in, uint32_t out);
+/* How the value of a slot lies: "row-major" or "blocked by 16"; in `buffer`. */
+const char *tn__slot_layout(const tn__slot *s, char *buffer, size_t bytes);
 /* Arena offsets from lifetimes; sets arena_bytes and arena_lower_bound. */
 tn_error *tn__kprogram_plan(tn__kprogram *p);
 /* What option precision made of the first product of a step. */
