@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "inputs.h"
 #include "profile_counts.h"
+#include "profile_run.h"
 #include "trace.h"
 
 typedef struct profile_settings {
@@ -31,27 +32,6 @@ typedef struct limits {
 typedef struct shares {
     double compute, memory;
 } shares;
-
-typedef struct run_times {
-    uint64_t runs, least_ns;
-    double total_s;
-} run_times;
-
-static tn_error *run_for(tn_executable *x, tn_tensor **in, uint32_t n_in, tn_tensor **out, uint32_t n_out, double seconds, run_times *t) {
-    for (t->runs = 0; t->runs < 3 || t->total_s < seconds; t->runs++) {
-        uint64_t start = cli_now_ns();
-        tn_error *e = tn_executable_run(x, in, n_in, out, n_out);
-        if (e) return e;
-        uint64_t ns = cli_now_ns() - start;
-        if (!t->runs) { /* specialises and compiles */
-            t->total_s = 0;
-            continue;
-        }
-        t->total_s += (double)ns * 1e-9;
-        if (!t->least_ns || ns < t->least_ns) t->least_ns = ns;
-    }
-    return NULL;
-}
 
 /* A step in the runs that were timed, and in those that were counted, whose reading of counters takes time of its own. */
 typedef struct row {
@@ -166,7 +146,7 @@ static void print_counts(const row *rows, uint32_t n, const profile_settings *s,
     }
 }
 
-static void print_rows(const row *rows, uint32_t n, const profile_settings *s, const run_times *t, const limits *l) {
+static void print_rows(const row *rows, uint32_t n, const profile_settings *s, const cli_run_times *t, const limits *l) {
     uint64_t sum = 0;
     bool from_caches = false;
     for (uint32_t i = 0; i < n; i++) sum += rows[i].timed.least_ns;
@@ -211,7 +191,7 @@ static json_t *rows_json(const row *rows, uint32_t n, const limits *l, const cou
     return list;
 }
 
-static tn_error *report(tn_executable *executable, const char *path, const profile_settings *s, const run_times *t, const limits *l, const counts *c) {
+static tn_error *report(tn_executable *executable, const char *path, const profile_settings *s, const cli_run_times *t, const limits *l, const counts *c) {
     tn_profile *p;
     tn_error *e = tn_executable_get_profile(executable, &p);
     if (e) return e;
@@ -231,7 +211,7 @@ static tn_error *report(tn_executable *executable, const char *path, const profi
 
 /* Runs on an executable of their own; none where there is nothing to count. Sets options. */
 static tn_error *count(const tn_graph *graph, tn_options *options, tn_tensor **in, double seconds, counts *c) {
-    run_times ignored;
+    cli_run_times ignored;
     tn_executable *x = NULL;
     uint32_t n_in = tn_graph_get_input_count(graph), n_out = tn_graph_get_output_count(graph);
     c->missing = counts_missing(&c->have);
@@ -239,7 +219,7 @@ static tn_error *count(const tn_graph *graph, tn_options *options, tn_tensor **i
     tn_tensor **out = cli_alloc((n_out + 1) * sizeof *out);
     tn_error *e = tn_options_set(options, "profile", "counters");
     if (!e) e = tn_compile(graph, options, &x);
-    if (!e) e = run_for(x, in, n_in, out, n_out, seconds, &ignored);
+    if (!e) e = cli_profile_run(x, in, n_in, out, n_out, seconds, &ignored);
     if (!e) e = tn_executable_get_profile(x, &c->profile);
     if (x) tn_executable_release(x);
     cli_tensors_release(out, n_out);
@@ -290,10 +270,10 @@ static int profile(const char *path, profile_settings *s) {
     if (!e) e = tn_compile(graph, options, &executable);
     uint32_t n_in = graph ? tn_graph_get_input_count(graph) : 0, n_out = graph ? tn_graph_get_output_count(graph) : 0;
     tn_tensor **out = cli_alloc((n_out + 1) * sizeof *out);
-    run_times t = {0};
+    cli_run_times t = {0};
     limits l = {0};
     cli_progress("%s: running", path);
-    if (!e) e = run_for(executable, in, n_in, out, n_out, s->seconds, &t);
+    if (!e) e = cli_profile_run(executable, in, n_in, out, n_out, s->seconds, &t);
     counts c = {0};
     if (!e && s->counters) e = count(graph, options, in, s->seconds, &c);
     cli_progress_end();

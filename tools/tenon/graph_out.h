@@ -5,12 +5,13 @@
 
 #include <jansson.h>
 
-#include "ir/graph.h"
+#include "launches.h"
 
 /* Printable text as text of SVG or HTML, in elements and in quoted attributes. */
 void cli_put_markup(const char *text, FILE *to); /* graph_svg.c */
 void cli_graph_write_dot(const tn_graph *graph, FILE *to);
-void cli_graph_write_svg(const tn_graph *graph, FILE *to); /* graph_svg.c */
-void cli_graph_write_html(const tn_graph *graph, FILE *to); /* graph_html.c */
+/* `launches`: the steps of its program, NULL where they are not known. `links`: it is part of a page that has boxes of the launches. */
+void cli_graph_write_svg(const tn_graph *graph, const cli_launches *launches, bool links, FILE *to); /* graph_svg.c */
+void cli_graph_write_html(tn_graph *graph, const cli_launches *launches, FILE *to); /* graph_html.c */
 json_t *cli_graph_to_json(const tn_graph *graph); /* a new reference */
 #endif
