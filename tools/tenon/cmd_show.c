@@ -168,10 +168,15 @@ static const char *later_choices(const char *last, char *buffer, size_t bytes) {
     return buffer;
 }
 
+/* What program_create lowers with, also where the environment says something else: the times are those of the launches that are shown. */
+static const char *const shown_with[][2] = {
+    {"cpu", "host"}, {"precision", "f32"}, {"determinism", "machine"}, {"winograd", "off"}, {"tuning", "ignore"}};
+
 static tn_error *options_create(tn_context *c, const show_settings *s, tn_options **out) {
     char text[160];
     tn_error *e = tn_options_create(c, out);
     if (!e) e = tn_options_set(*out, "profile", "on");
+    for (size_t i = 0; !e && s->after && i < sizeof shown_with / sizeof *shown_with; i++) e = tn_options_set(*out, shown_with[i][0], shown_with[i][1]);
     if (!e && s->after) e = tn_options_set(*out, "passes_off", later_choices(s->after, text, sizeof text));
     if (e || !s->threads) return e;
     snprintf(text, sizeof text, "%lld", (long long)s->threads);
