@@ -43,6 +43,22 @@ tn_error *tn__os_visit_folder(const tn_allocator *a, const char *path, bool (*vi
 bool tn__os_remove_file(const char *path); /* true: there is none of that name any more */
 void tn__os_touch(const char *path);       /* modified now; no error where that cannot be */
 
+/* ---- files that grow ----------------------------------------------------------------------------------------- */
+
+typedef struct tn__os_stream {
+    int file;
+    int64_t process; /* that opened it */
+    uint64_t bytes;  /* written */
+} tn__os_stream;
+/* Makes the file, or empties it where it begins with `ours` (at most 64 bytes) or is empty: another file's contents are never lost. As long
+ * as it is open nobody else gets it, in this process or another: *out_taken, without an error. What is written is there for readers at once. */
+tn_error *tn__os_stream_open(const tn_allocator *a, const char *path, const char *ours, tn__os_stream *out, bool *out_taken);
+bool tn__os_stream_write(tn__os_stream *s, const void *data, size_t bytes); /* all of it, or false and nothing */
+bool tn__os_stream_is_own(const tn__os_stream *s); /* false in a process that was forked off: it must not write */
+void tn__os_stream_close(tn__os_stream *s);
+int64_t tn__os_process_id(void);
+int64_t tn__os_thread_id(void); /* of the calling thread, as the system's tools show it */
+
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
 uint64_t tn__os_memory_bytes(void); /* of this machine; 0: unknown */

@@ -125,6 +125,16 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     return NULL;
 }
 
+/* Option trace. Not for compilations that are only a trial. */
+static tn_error *settings_trace(tn__settings *s, const tn_options *o) {
+    const char *path = o->values[TN__OPTION_trace];
+    if (!*path || s->config.dry) return NULL;
+    TN__TRY(tn__trace_open(s->context, path, TN__TRACE_MOST_BYTES, &s->config.log, &s->trace.trace));
+    s->trace.next = o->hook;
+    s->config.hook = tn__trace_hook_of(&s->trace);
+    return NULL;
+}
+
 /* ---- making and freeing -------------------------------------------------------------------------------------- */
 
 static void entry_free(const tn_allocator *a, entry *x) {
@@ -325,6 +335,7 @@ static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
     const tn_allocator *a = &g->context->allocator;
     size_t n = g->inputs.count + 1;
     uint64_t start = tn__os_clock_ns();
+    tn__trace *trace = e->settings->trace.trace;
     tn_tensor **values = tn__alloc_zero(a, n * sizeof *values);
     if (!values) return tn__error_oom();
     tn_error *error = NULL;
@@ -337,10 +348,12 @@ static tn_error *build(tn_executable *e, tn_tensor *const *inputs, entry *x) {
         }
     }
     tn_graph *s = NULL;
+    if (trace) tn__trace_begin(trace, "compile", g->name);
     tn__phase_begin(&e->settings->config.hook, "specialise");
     if (!error) error = tn__specialise(g, (const tn_tensor *const *)inputs, values, &s);
     tn__phase_end(&e->settings->config.hook, "specialise");
     if (!error) error = tn__program_create(e->settings, s, e->varying, e->level, &x->program);
+    if (trace) tn__trace_end(trace);
     for (size_t i = 0; i < g->inputs.count; i++) tn_tensor_release(values[i]);
     tn__free(a, values, n * sizeof *values);
     x->compile_ns = tn__os_clock_ns() - start;
@@ -451,7 +464,10 @@ tn_error *tn__executable_run_placed(tn_executable *e, tn_tensor *const *inputs, 
     entry *x = e->fixed;
     if (!x) TN__TRY(acquire(e, inputs, &x));
     tn_error *error = place ? place(self, x->program) : NULL;
+    tn__trace *trace = e->settings->trace.trace;
+    if (trace) tn__trace_begin(trace, "run", e->graph->name);
     if (!error) error = tn__program_run(x->program, inputs, outputs);
+    if (trace) tn__trace_end(trace);
     if (x != e->fixed) release_entry(e, x);
     return error;
 }
@@ -562,7 +578,10 @@ static tn_error *compile(const tn_graph *graph, const tn_options *options, bool 
     tn_graph *copy = NULL;
     tn_executable *executable = NULL;
     tn_error *e = settings_create(graph->context, options ? options : defaults, &settings);
-    if (!e) settings->config.dry = dry;
+    if (!e) {
+        settings->config.dry = dry;
+        e = settings_trace(settings, options ? options : defaults);
+    }
     if (!e) e = copy_graph(graph, &copy);
     if (!e) e = create_top(settings, graph, copy, &executable);
     if (!e) e = tn__executable_specialise_now(executable);

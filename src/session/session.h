@@ -9,6 +9,7 @@
 #include "device/device.h"
 #include "rt/variable.h"
 #include "session/options.h"
+#include "session/trace_file.h"
 
 /* Settings of an executable and all its children. Immutable, reference-counted. */
 typedef struct tn__settings {
@@ -16,6 +17,7 @@ typedef struct tn__settings {
     tn_context *context; /* retained */
     const tn__device_vtable *device;
     tn__device_config config; /* texts in `arena` */
+    tn__trace_hook trace; /* of option trace; its trace is NULL: none */
     tn__arena arena;
     uint32_t max_specialisations;
 } tn__settings;

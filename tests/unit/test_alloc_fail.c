@@ -106,6 +106,7 @@ static void write_model(void) {
 typedef struct way {
     bool import;
     const char *device, *cache; /* cache: folder of compiled code, NULL: off */
+    const char *watch;          /* folder for all that can be written of it; NULL: nothing is */
 } way;
 
 static tn_error *make_inputs(tn_context *context, const way *w, tn_tensor **x) {
@@ -125,6 +126,11 @@ static tn_error *whole_way(tn_context *context, const way *w) {
     if (!error) error = tn_options_set(options, "threads", "2");
     if (!error) error = tn_options_set(options, "profile", "counters");
     if (!error) error = w->cache ? tn_options_set(options, "cache_dir", w->cache) : tn_options_set(options, "cache", "off");
+    if (!error && w->watch) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/t.json", w->watch);
+        error = tn_options_set(options, "trace", path);
+    }
     if (!error) error = tn_compile(graph, options, &executable);
     if (!error) error = make_inputs(context, w, x);
     if (!error) error = tn_executable_run(executable, x, w->import ? 2 : 1, &y, 1);
@@ -174,15 +180,15 @@ static void every_allocation(const way *w) {
     print_message("%s on %s: %ld allocations, each failed once\n", w->import ? "a model" : "a graph", w->device, total);
 }
 
-static void test_build_ref(void **state) { every_allocation(&(way){false, "ref", NULL}); }
-static void test_import_ref(void **state) { every_allocation(&(way){true, "ref", NULL}); }
-static void test_build_cpu(void **state) { every_allocation(&(way){false, "cpu", NULL}); }
-static void test_import_cpu(void **state) { every_allocation(&(way){true, "cpu", NULL}); }
+static void test_build_ref(void **state) { every_allocation(&(way){.import = false, .device = "ref"}); }
+static void test_import_ref(void **state) { every_allocation(&(way){.import = true, .device = "ref"}); }
+static void test_build_cpu(void **state) { every_allocation(&(way){.import = false, .device = "cpu"}); }
+static void test_import_cpu(void **state) { every_allocation(&(way){.import = true, .device = "cpu"}); }
 
 static void test_import_cached(void **state) {
     char folder[] = "/tmp/tenon_alloc_XXXXXX", path[512];
     tn_error_code code;
-    const way w = {true, "cpu", folder};
+    const way w = {.import = true, .device = "cpu", .cache = folder};
     assert_non_null(mkdtemp(folder));
     long cold = run_failing(&w, 0, &code);
     every_allocation(&w); /* with entries to be read; a run that fails may write some again */
@@ -199,10 +205,19 @@ static void test_import_cached(void **state) {
     assert_true(n > 0);
 }
 
+static void test_import_watched(void **state) {
+    char folder[] = "/tmp/tenon_alloc_XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    every_allocation(&(way){.import = true, .device = "cpu", .watch = folder});
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void) {
     write_model();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_build_ref), cmocka_unit_test(test_import_ref), cmocka_unit_test(test_build_cpu),
-                                       cmocka_unit_test(test_import_cpu), cmocka_unit_test(test_import_cached)};
+                                       cmocka_unit_test(test_import_cpu), cmocka_unit_test(test_import_cached),
+                                       cmocka_unit_test(test_import_watched)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn__wire_out_deinit(&out);
     return failed;

@@ -417,6 +417,27 @@ static void check_log_level(void) {
     c = usual;
 }
 
+/* Is the text somewhere in the file? */
+static bool file_has(const char *path, const char *text) {
+    static char all[1 << 20];
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    all[fread(all, 1, sizeof all - 1, f)] = 0;
+    fclose(f);
+    return strstr(all, text) != NULL;
+}
+
+static void check_trace(void) {
+    char path[80];
+    snprintf(path, sizeof path, "%s/t.json", folder);
+    tn_graph *g = new_graph(false);
+    tn_executable *x = COMPILE(g, {"trace", path});
+    assert_true(file_has(path, "\"name\":\"lowering\"") && !file_has(path, "\"cat\":\"run\""));
+    run(x, ROWS, 1);
+    assert_true(file_has(path, "\"cat\":\"run\"") && file_has(path, "\"cat\":\"kernel\""));
+    tn_executable_release(x), tn_graph_release(g);
+}
+
 /* Weights of 1 + 2^-12: a bf16 and an f16 are 1. Both need half the bytes. The last column keeps them from being one number. */
 static void check_precision(void) {
     static float w[COLUMNS * COLUMNS];

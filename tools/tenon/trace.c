@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "base/os.h"
+#include "session/trace_event.h"
 
 enum {
     MOST_DEPTH = 64,       /* of nested spans; deeper ones are left out */
@@ -22,7 +23,7 @@ typedef struct part {
 } part;
 
 struct cli_trace {
-    json_t *events; /* spans of the thread that compiles and runs */
+    tn__text spans; /* with commas between them */
     uint64_t start_ns, open[MOST_DEPTH], n_steps;
     int depth;
     tn__os_mutex mutex; /* guards what follows */
@@ -35,25 +36,27 @@ struct cli_trace {
 cli_trace *cli_trace_create(void) {
     cli_trace *t = cli_alloc(sizeof *t);
     if (!tn__os_mutex_init(&t->mutex)) exit(cli_fail("out of locks"));
-    t->events = json_array();
+    tn__text_init(&t->spans, &tn__allocator_malloc);
     t->start_ns = cli_now_ns();
     return t;
 }
 
 void cli_trace_free(cli_trace *t) {
     if (!t) return;
-    json_decref(t->events);
+    tn__text_deinit(&t->spans);
     tn__os_mutex_deinit(&t->mutex);
     free(t->parts);
     free(t);
 }
 
-static double microseconds(const cli_trace *t, uint64_t ns) { return (double)(int64_t)(ns - t->start_ns) * 1e-3; }
+/* Behind the bracket of a list, or another event. */
+static void put(tn__text *to, const tn__trace_event *e) {
+    if (to->length && to->data[to->length - 1] != '[') tn__text_add(to, ",");
+    tn__trace_print(to, e);
+}
 
-static json_t *event(const cli_trace *t, const char *category, const char *name, int row, uint64_t begin_ns, uint64_t end_ns) {
-    json_t *o = json_pack("{ss so ss si si sf sf}", "ph", "X", "name", cli_text_json(name), "cat", category, "pid", 1, "tid", row, "ts",
-                          microseconds(t, begin_ns), "dur", (double)(end_ns - begin_ns) * 1e-3);
-    return o ? o : json_object();
+static tn__trace_event span(const char *category, const char *name, int row, uint64_t begin_ns, uint64_t end_ns) {
+    return (tn__trace_event){.phase = 'X', .category = category, .name = name, .process = 1, .thread = row, .begin_ns = begin_ns, .end_ns = end_ns};
 }
 
 void cli_trace_begin(cli_trace *t) {
@@ -64,15 +67,10 @@ void cli_trace_begin(cli_trace *t) {
 static void end_span(cli_trace *t, const char *category, const char *name, const tn_profile_row *row) {
     uint64_t now = cli_now_ns();
     if (--t->depth >= MOST_DEPTH) return;
-    json_t *o = event(t, category, name, STEPS_ROW, t->open[t->depth], now);
-    if (row && *row->node) json_object_set_new_nocheck(o, "name", cli_joined_json(name, row->node));
-    if (row && strcmp(row->kind, "phase")) {
-        json_t *args = json_pack("{so so so sI sf sI sI}", "kernel", cli_text_json(row->kernel), "node", cli_text_json(row->node), "sources",
-                                 cli_sources_json(row->sources, row->n_sources), "stages", (json_int_t)row->stages, "flops", row->flops, "bytes",
-                                 (json_int_t)row->bytes, "live_bytes", (json_int_t)row->live_bytes);
-        json_object_set_new_nocheck(o, "args", args);
-    }
-    json_array_append_new(t->events, o);
+    tn__trace_event e = span(category, name, STEPS_ROW, t->open[t->depth] - t->start_ns, now - t->start_ns);
+    if (row) e.second = row->node;
+    if (row && strcmp(row->kind, "phase")) e.row = row;
+    put(&t->spans, &e);
 }
 
 void cli_trace_end(cli_trace *t, const char *category, const char *name) { end_span(t, category, name, NULL); }
@@ -110,35 +108,47 @@ tn_hook cli_trace_hook(cli_trace *t) {
     return (tn_hook){.struct_size = sizeof(tn_hook), .self = t, .begin = hook_begin, .end = hook_end, .part = hook_part};
 }
 
-static json_t *label(const char *what, int row, json_t *name) {
-    return json_pack("{ss ss si si s{so}}", "ph", "M", "name", what, "pid", 1, "tid", row, "args", "name", name);
+static void put_name(tn__text *to, const char *what, int row, const char *name) {
+    put(to, &(tn__trace_event){.phase = 'M', .name = what, .second = name, .process = 1, .thread = row});
+}
+
+static void put_parts(const cli_trace *t, tn__text *to) {
+    for (size_t i = 0; i < t->n_parts; i++) {
+        const part *p = &t->parts[i];
+        tn__trace_event e = span("part", p->name, FIRST_WORKER_ROW + p->worker, p->begin_ns - t->start_ns, p->end_ns - t->start_ns);
+        put(to, &e);
+    }
 }
 
 json_t *cli_trace_events(const cli_trace *t) {
-    json_t *all = json_copy(t->events);
-    for (size_t i = 0; i < t->n_parts; i++) {
-        const part *p = &t->parts[i];
-        json_array_append_new(all, event(t, "part", p->name, FIRST_WORKER_ROW + p->worker, p->begin_ns, p->end_ns));
-    }
-    return all;
+    tn__text all;
+    tn__text_init(&all, &tn__allocator_malloc);
+    tn__text_add(&all, "[");
+    if (t->spans.length) tn__text_add(&all, t->spans.data);
+    put_parts(t, &all);
+    tn__text_add(&all, "]");
+    json_t *events = all.failed ? NULL : json_loadb(all.data, all.length, 0, NULL);
+    tn__text_deinit(&all);
+    return events ? events : json_array();
 }
 
 tn_error *cli_trace_write(const cli_trace *t, tn_context *context, const char *model, const char *path) {
-    json_t *all = json_array();
-    json_array_append_new(all, label("process_name", STEPS_ROW, cli_joined_json("tenon", model)));
-    json_array_append_new(all, label("thread_name", STEPS_ROW, json_string("steps")));
+    char *title = cli_printf("tenon %s", model);
+    tn__text all;
+    tn__text_init(&all, &tn__allocator_malloc);
+    tn__text_add(&all, "{\"traceEvents\":[");
+    if (t->spans.length) tn__text_add(&all, t->spans.data);
+    put_name(&all, "process_name", STEPS_ROW, title);
+    put_name(&all, "thread_name", STEPS_ROW, "steps");
     for (int w = 0; w < MOST_WORKERS; w++) {
         char text[32];
         snprintf(text, sizeof text, "worker %d", w);
-        if (t->used[w]) json_array_append_new(all, label("thread_name", FIRST_WORKER_ROW + w, json_string(text)));
+        if (t->used[w]) put_name(&all, "thread_name", FIRST_WORKER_ROW + w, text);
     }
-    json_t *events = cli_trace_events(t);
-    json_array_extend(all, events);
-    json_decref(events);
-    json_t *file = json_pack("{so ss}", "traceEvents", all, "displayTimeUnit", "ns");
-    char *text = file ? json_dumps(file, JSON_COMPACT) : NULL;
-    json_decref(file);
-    tn_error *e = text ? tn__os_write_file(&context->allocator, path, &(tn__os_span){text, strlen(text)}, 1) : tn__error_oom();
-    free(text);
+    put_parts(t, &all);
+    tn__text_add(&all, "],\"displayTimeUnit\":\"ns\"}");
+    tn_error *e = all.failed ? tn__error_oom() : tn__os_write_file(&context->allocator, path, &(tn__os_span){all.data, all.length}, 1);
+    tn__text_deinit(&all);
+    free(title);
     return tn__error_prefix(e, "trace to '%.300s'", path);
 }
