@@ -38,6 +38,8 @@ typedef struct tn__os_file {
     uint64_t bytes;
     int64_t modified_ns; /* of tn__os_wall_clock_ns */
 } tn__os_file;
+/* Makes this folder, which was not there; *out_there: something of that name was, without an error. */
+tn_error *tn__os_make_new_folder(const tn_allocator *a, const char *path, bool *out_there);
 /* Visits the regular files of a folder, in any order; links are none. A visit returns false when out of memory, which ends it. */
 tn_error *tn__os_visit_folder(const tn_allocator *a, const char *path, bool (*visit)(void *self, const tn__os_file *file), void *self);
 bool tn__os_remove_file(const char *path); /* true: there is none of that name any more */

@@ -25,6 +25,14 @@ tn_error *tn__os_visit_folder(const tn_allocator *a, const char *path, bool (*vi
     return more ? NULL : tn__error_oom();
 }
 
+tn_error *tn__os_make_new_folder(const tn_allocator *a, const char *path, bool *out_there) {
+    char text[128];
+    *out_there = false;
+    if (mkdir(path, 0777) == 0) return NULL;
+    if (errno == EEXIST) return *out_there = true, NULL;
+    return TN__FAIL(a, IO, "cannot make folder '%.300s': %s", path, strerror_r(errno, text, sizeof text));
+}
+
 bool tn__os_remove_file(const char *path) { return unlink(path) == 0 || errno == ENOENT; }
 
 void tn__os_touch(const char *path) { (void)!utimensat(AT_FDCWD, path, NULL, 0); }

@@ -35,6 +35,7 @@ typedef struct tn__device_config {
     tn__tuning_mode tuning;
     const char *tuning_file;    /* of tuned schedules; NULL: there is none */
     uint64_t tuning_budget_ms;  /* of a search */
+    const char *dump_folder;    /* of graph_files.h, or NULL for none */
     bool dry;                   /* only to see whether it compiles: no code is generated, the artefact is never run */
 } tn__device_config;
 

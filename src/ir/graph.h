@@ -169,4 +169,6 @@ const char *tn__op_text(tn__op op, const void *attrs);
 tn_error *tn__graph_verify(const tn_graph *g);
 /* use_counts[value id] (n values), graph outputs counted; from the caller's arena. NULL when out of memory. */
 uint32_t *tn__graph_use_counts(const tn_graph *g, tn__arena *arena);
+/* As tn_graph_print, but of a constant of more than `most_constant` bytes only type and a hash; such a text cannot be read back. */
+tn_error *tn__graph_print(const tn_graph *graph, size_t most_constant, char **out_text);
 #endif

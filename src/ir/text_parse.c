@@ -188,6 +188,7 @@ static tn_error *parse_tensor(parser *p, tn_tensor **out) {
     if (base64) {
         where = p->l.at;
         TN__TRY(tn__lexer_word(&p->l, "'(' or base64", &word));
+        if (!strcmp(word, "hash")) return FAIL(p, where, "the text has only a hash of this constant (option dump_graphs: the first file has it whole)");
         if (strcmp(word, "base64") || type.dtype == TN_DTYPE_string) return FAIL(p, where, "wanted '(' or base64 (not for strings)");
     }
     size_t text_bytes = base64 ? tn__dtype_bytes(type.dtype, elements) : (size_t)elements;

@@ -27,6 +27,7 @@ typedef struct printer {
     const tn_allocator *a;
     tn__text text;
     uint32_t max_depth;
+    size_t most_constant; /* bytes; of a longer one only a hash is printed */
 } printer;
 
 static bool plain(const char *s, bool name) {
@@ -119,10 +120,23 @@ static void put_base64(printer *p, const uint8_t *data, size_t bytes) {
     tn__text_add(&p->text, run);
 }
 
+/* FNV-1a, by words and then by bytes. */
+static uint64_t hash_of(const uint8_t *data, size_t bytes) {
+    const uint64_t prime = 0x100000001b3u;
+    uint64_t h = 0xcbf29ce484222325u, word;
+    for (; bytes >= 8; data += 8, bytes -= 8) memcpy(&word, data, 8), h = (h ^ word) * prime, h ^= h >> 32;
+    for (; bytes; data++, bytes--) h = (h ^ *data) * prime;
+    return h;
+}
+
 static void put_tensor(printer *p, const tn_tensor *t) {
     tn__text_addf(&p->text, "%s[", tn_dtype_name(t->dtype));
     for (int32_t i = 0; i < t->rank; i++) tn__text_addf(&p->text, i ? ",%" PRId64 : "%" PRId64, t->dims[i]);
     tn__text_add(&p->text, "] ");
+    if (t->dtype != TN_DTYPE_string && t->bytes > p->most_constant) {
+        tn__text_addf(&p->text, "hash \"%016" PRIx64 "\"", hash_of(tn__tensor_bytes(t), t->bytes));
+        return;
+    }
     if (t->dtype != TN_DTYPE_string && !list_is_exact(t)) {
         tn__text_add(&p->text, "base64 \"");
         put_base64(p, tn__tensor_bytes(t), t->bytes);
@@ -353,8 +367,13 @@ tn_error *tn_graph_print(const tn_graph *graph, char **out_text) {
     if (!out_text) return TN__FAIL(NULL, INVALID_ARGUMENT, "tn_graph_print: out_text is NULL");
     *out_text = NULL;
     TN__HANDLE(graph, GRAPH);
+    return tn__graph_print(graph, SIZE_MAX, out_text);
+}
+
+tn_error *tn__graph_print(const tn_graph *graph, size_t most_constant, char **out_text) {
+    *out_text = NULL;
     if (graph->error) return tn__error_copy(graph->error);
-    printer p = {.a = &graph->context->allocator, .max_depth = tn__text_max_depth(graph->context)};
+    printer p = {.a = &graph->context->allocator, .max_depth = tn__text_max_depth(graph->context), .most_constant = most_constant};
     tn__text_init(&p.text, p.a);
     tn_error *e = put_graph(&p, graph, 0);
     if (!e && !(*out_text = tn__text_take(&p.text))) e = tn__error_oom();

@@ -85,6 +85,7 @@ tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *st
             if (!e && count_effects(own) != effects)
                 e = TN__FAIL(&g->context->allocator, INTERNAL, "pass %s: %zu nodes with effects became %zu", passes[i].name, effects, count_effects(own));
 #endif
+            if (!e && w.after) e = w.after(w.self, passes[i].name, own);
         }
         if (stop_after && !strcmp(stop_after, passes[i].name)) break;
     }

@@ -22,6 +22,8 @@ tn_error *tn__passes_check(const tn_allocator *a, const char *disabled);
 typedef struct tn__pass_watch {
     const tn_hook *hook;   /* or NULL */
     const tn__logger *log; /* or NULL */
+    tn_error *(*after)(void *self, const char *pass, const tn_graph *g); /* or NULL */
+    void *self;
 } tn__pass_watch;
 /* A private copy of `g` after the passes that are not disabled, up to and including `stop_after` (NULL: all); `watch` may be NULL. */
 tn_error *tn__passes_run(const tn_graph *g, const char *disabled, const char *stop_after, const tn__pass_watch *watch, tn_graph **out);

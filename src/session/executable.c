@@ -87,7 +87,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     if (!threads) threads = most ? most : tn__os_processor_count();
     if (most && threads > most) threads = most;
     const char *passes = o->values[TN__OPTION_passes_off], *cpu = o->values[TN__OPTION_cpu];
-    const char *dir = o->values[TN__OPTION_cache_dir];
+    const char *dir = o->values[TN__OPTION_cache_dir], *dump = o->values[TN__OPTION_dump_graphs];
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
     if (!strcmp(cpu, "host")) cpu = "";
     const char *precision = o->values[TN__OPTION_precision];
@@ -116,6 +116,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     bool ok = (!*tuning_file || (s->config.tuning_file = tn__arena_strdup(&s->arena, tuning_file))) &&
               (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
+              (!*dump || (s->config.dump_folder = tn__arena_strdup(&s->arena, dump))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
     if (!ok) {
         tn__settings_release(s);

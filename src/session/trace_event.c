@@ -61,7 +61,8 @@ static void put_row(tn__text *to, const tn_profile_row *r) {
         put_bytes(to, r->sources[i]);
         tn__text_add(to, "\"");
     }
-    tn__text_addf(to, "],\"stages\":%" PRIu32 ",\"flops\":%.17g,\"bytes\":%" PRIu64 "}", r->stages, isfinite(r->flops) ? r->flops : 0, r->bytes);
+    tn__text_addf(to, "],\"stages\":%" PRIu32 ",\"flops\":%.17g,\"bytes\":%" PRIu64 ",\"live_bytes\":%" PRIu64 "}", r->stages,
+                  isfinite(r->flops) ? r->flops : 0, r->bytes, r->live_bytes);
 }
 
 void tn__trace_print(tn__text *to, const tn__trace_event *e) {

@@ -130,6 +130,7 @@ static tn_error *whole_way(tn_context *context, const way *w) {
         char path[128];
         snprintf(path, sizeof path, "%s/t.json", w->watch);
         error = tn_options_set(options, "trace", path);
+        if (!error) error = tn_options_set(options, "dump_graphs", w->watch);
     }
     if (!error) error = tn_compile(graph, options, &executable);
     if (!error) error = make_inputs(context, w, x);

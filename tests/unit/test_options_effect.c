@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -435,6 +436,22 @@ static void check_trace(void) {
     assert_true(file_has(path, "\"name\":\"lowering\"") && !file_has(path, "\"cat\":\"run\""));
     run(x, ROWS, 1);
     assert_true(file_has(path, "\"cat\":\"run\"") && file_has(path, "\"cat\":\"kernel\""));
+    tn_executable_release(x), tn_graph_release(g);
+}
+
+static void check_dump_graphs(void) {
+    char dump[80], path[160];
+    snprintf(dump, sizeof dump, "%s/dump", folder);
+    assert_int_equal(mkdir(dump, 0700), 0);
+    tn_graph *g = new_graph(true);
+    tn_executable *x = COMPILE(g, {"dump_graphs", dump});
+    assert_int_equal(count_files(dump), 0); /* nothing is known yet */
+    run(x, 3, 1), run(x, 4, 1), run(x, 3, 1);
+    assert_int_equal(count_files(dump), 2);
+    snprintf(path, sizeof path, "%s/0001-g/00-graph.tn", dump);
+    assert_true(file_has(path, "input %1 \"x\" : f32[3,256]"));
+    snprintf(path, sizeof path, "%s/0002-g/00-graph.tn", dump);
+    assert_true(file_has(path, "input %1 \"x\" : f32[4,256]"));
     tn_executable_release(x), tn_graph_release(g);
 }
 

@@ -6,6 +6,7 @@
 #include "device/cpu/loop.h"
 #include "device/cpu/profile.h"
 #include "device/device.h"
+#include "device/graph_files.h"
 #include "kernel/program.h"
 #include "op/custom/custom.h"
 #include "pass/pass.h"
@@ -35,6 +36,7 @@ typedef struct cpu_artefact {
     tn__count_sums *sums;              /* by step, with counters */
     tn_profile_row *rows;              /* by step, for the hook; NULL: there is none */
     tn_hook hook;
+    tn__dump dump; /* while it is compiled */
     _Atomic(workspace *) spare[SPARE]; /* workspaces not in use */
 } cpu_artefact;
 
@@ -343,7 +345,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &(tn__pool_config){config->threads, config->spin_us, config->pinned}, &c->pool));
     TN__TRY(tn__cpu_target(config, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
-    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log}, &own));
+    TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log, tn__dump_pass, &c->dump}, &own));
     tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights, .tf32 = config->tf32,
                               .winograd_error = config->winograd_error, .tuning = schedules};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
@@ -359,6 +361,11 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     if (e || config->dry) return e;
     tn__log_to(&config->log, TN_LOG_DEBUG, "lowering: %zu nodes became %zu kernels in %zu steps, %zu bytes of arena, at least %zu at a time",
                own_nodes, c->program->kernels.count, c->program->steps.count, c->program->arena_bytes, c->program->arena_lower_bound);
+    if (c->dump.folder) {
+        char *text;
+        TN__TRY(tn__kprogram_print(c->program, &text));
+        TN__TRY(tn__dump_program(&c->dump, text));
+    }
     TN__TRY(check_memory(c, config));
     TN__TRY(watch(c, config));
     tn__code_cache cache = {config->cache_dir, config->cache_max_bytes, config->log};
@@ -383,7 +390,9 @@ tn_error *tn__cpu_build(const tn__device_config *config, const tn_graph *g, cons
     c->flush_denormals = config->flush_denormals;
     c->small_pages = config->small_pages;
     tn_context_retain(config->context);
-    tn_error *e = compile(c, config, g, schedules);
+    tn_error *e = tn__dump_begin(config, g, &c->dump);
+    if (!e) e = compile(c, config, g, schedules);
+    tn__dump_end(&c->dump);
     if (e) cpu_destroy(&c->base);
     else *out_artefact = &c->base;
     return e;

@@ -475,6 +475,7 @@ tn_error *tn__cpu_search(const tn__device_config *config, const tn_graph *g, con
     s.own.cache_dir = NULL;
     s.own.compile_budget_ms = 0;
     s.own.hook = (tn_hook){0};
+    s.own.dump_folder = NULL;
     s.deadline = tn__os_now_ns() + config->tuning_budget_ms * 900000; /* the rest is for the last comparison */
     tn__arena_init(&s.arena, s.a);
     tn_error *e = make_folder(&s);

@@ -1,6 +1,7 @@
 /* The reference device: interprets the graph node by node with the ops' reference evaluations. Slow, and the oracle of the
  * others. */
 #include "device/device.h"
+#include "device/graph_files.h"
 
 typedef struct artefact {
     tn__artefact base;
@@ -90,7 +91,10 @@ static tn_error *ref_compile(const tn__device_config *config, const tn_graph *g,
         tn__free(a, f, sizeof *f);
         return e;
     }
-    if (!(e = copy_graph(g, f->g))) e = prepare(f);
+    tn__dump dump; /* there are no passes here */
+    e = tn__dump_begin(config, g, &dump);
+    tn__dump_end(&dump);
+    if (!e && !(e = copy_graph(g, f->g))) e = prepare(f);
     if (e) {
         ref_destroy(&f->base);
         return e;
