@@ -7,12 +7,17 @@
  *   result:   T2                   -> A^T along x, then bias and epilogue          pixels
  *
  * t = by bx tiles. The kernels are stages of one launch, so what they hand on stays in the second cache level; where the blocks would be too
- * few to share between threads, or all tiles fit one block, each kernel is a launch over all tiles, and weights are read once. */
+ * few to share between threads, or too small to read all weights for, each kernel is a launch over all tiles, and weights are read once. */
 #include "kernel/lower_window.h"
 #include "kernel/pack.h"
 #include "kernel/winograd.h"
 
-enum { STAGES = 5, LEAST_BLOCKS = 8, TILES_A_BLOCK = 28, BLOCK_BYTES = 1 << 20 };
+enum {
+    STAGES = 5,
+    LEAST_BLOCKS = 8,
+    FEW_TILES = 14, MANY_TILES = 28, /* of a block: where all weights stay in the second cache level, and where they come from further away */
+    NEAR_BYTES = 1 << 20
+};
 
 typedef struct conv {
     tn__lower *l;
@@ -349,43 +354,58 @@ static bool is_candidate(const tn__lower *l, const tn__node *n, const tn__window
     return tn__constant_peek(l->g, tn__in(l->g, n, 1)) != NULL;
 }
 
-/* Cuts the image into blocks of tiles. */
-static void choose_blocks(conv *c) {
-    int64_t ty = tn__ceil_div(c->w->out[0], c->f->m), tx = tn__ceil_div(c->w->out[1], c->f->m), most = TILES_A_BLOCK;
-    int64_t tile_bytes = (int64_t)c->f->n * c->f->n * (c->in_blocks + c->out_blocks) * c->l->w * 4;
-    if (most * tile_bytes > BLOCK_BYTES) most = most / 2;
-    c->ox = tn__ceil_div(tx, most);
-    c->bx = tn__ceil_div(tx, c->ox);
-    c->by = 1;
-    for (int64_t by = 2; by * c->bx <= most && by <= ty; by++)
-        if (ty % by == 0 && c->images * (ty / by) * c->ox >= LEAST_BLOCKS) c->by = by;
-    c->oy = ty / c->by;
-    c->whole = c->images * c->oy * c->ox < LEAST_BLOCKS;
-    if (c->whole) c->oy = c->ox = 1, c->by = ty, c->bx = tx;
-    c->held = c->whole ? c->images : 1;
-    c->tiles = c->held * c->by * c->bx;
+static double weight_bytes(const conv *c) {
+    return 4.0 * c->f->n * c->f->n * (double)(c->in_blocks * c->out_blocks) * c->l->w * c->l->w;
 }
 
-/* Cycles that the convolution is expected to take: two multiply-adds of vectors a cycle at what kernels reach of it, a pair of transforms of a
- * vector of a tile, weights from memory, and the launches. The numbers are of a Zen 5; `tenon compare MODEL --a winograd=off --b winograd=auto`
- * says what they are worth elsewhere. */
-enum { IN_CYCLES_A_POINT = 4, OUT_CYCLES_A_POINT = 4, WEIGHT_BYTES_A_CYCLE = 6, LAUNCH_CYCLES = 8000 };
+/* Cuts the image into blocks of tiles; false: too few of them. */
+static bool cut(conv *c, bool whole) {
+    int64_t ty = tn__ceil_div(c->w->out[0], c->f->m), tx = tn__ceil_div(c->w->out[1], c->f->m), most = weight_bytes(c) > NEAR_BYTES ? MANY_TILES : FEW_TILES;
+    c->whole = whole;
+    c->held = whole ? c->images : 1;
+    c->ox = whole ? 1 : tn__ceil_div(tx, most);
+    c->bx = tn__ceil_div(tx, c->ox);
+    c->by = whole ? ty : 1;
+    for (int64_t by = 2; !whole && by * c->bx <= most && by <= ty; by++)
+        if (ty % by == 0 && c->images * (ty / by) * c->ox >= LEAST_BLOCKS) c->by = by;
+    c->oy = ty / c->by;
+    c->tiles = c->held * c->by * c->bx;
+    return whole || c->images * c->oy * c->ox >= LEAST_BLOCKS;
+}
+
+/* Cycles that the convolution is expected to take. Two multiply-adds of vectors a cycle at what kernels reach of it, or the weights if they take
+ * longer: once from memory, again for each block from the last cache level; the transforms of each vector of channels of a tile; what is handed
+ * from launch to launch, if the tiles are not cut into blocks; and the launches. The choice may not depend on the number of threads, which share
+ * the memory: so weights count as slower than one thread finds them. The numbers are of a Zen 5; `tenon compare MODEL --a winograd=off
+ * --b winograd=auto` says what they are worth elsewhere. */
+enum {
+    CYCLES_A_POINT = 4,     /* of a transform of a vector, in or out */
+    BYTES_FROM_MEMORY = 4,  /* a cycle */
+    BYTES_FROM_CACHE = 16,  /* the last level, of weights */
+    BYTES_BETWEEN = 64,     /* that stay in the last level */
+    BYTES_BETWEEN_FAR = 5,  /* that do not */
+    FAR_BYTES = 16 << 20,
+    LAUNCH_CYCLES = 8000
+};
 #define GAIN 0.9 /* it must be expected to take less than this of the time */
 
-static double stream(double multiply_adds, double weight_bytes) {
-    double compute = multiply_adds / 2 / 0.85, memory = weight_bytes / WEIGHT_BYTES_A_CYCLE;
-    return compute > memory ? compute : memory;
+static double products(double multiply_adds, double memory_cycles) {
+    double compute = multiply_adds / 2 / 0.85;
+    return compute > memory_cycles ? compute : memory_cycles;
 }
 
 static double cost_of(const conv *c) {
-    double tiles = (double)(c->tiles * c->oy * c->ox * (c->images / c->held)), in = (double)c->in_blocks, out = (double)c->out_blocks;
-    double points = c->f->n * c->f->n, lanes = c->l->w, transforms = tiles * points * (IN_CYCLES_A_POINT * in + OUT_CYCLES_A_POINT * out);
-    return LAUNCH_CYCLES + transforms + stream(tiles * points * in * lanes * out, points * in * out * lanes * lanes * 4);
+    double blocks = c->whole ? 1 : (double)(c->images * c->oy * c->ox), tiles = blocks * (double)c->tiles, lanes = c->l->w;
+    double points = c->f->n * c->f->n, in = (double)c->in_blocks, out = (double)c->out_blocks, weights = weight_bytes(c);
+    double memory = weights / BYTES_FROM_MEMORY + (weights > NEAR_BYTES ? (blocks - 1) * weights / BYTES_FROM_CACHE : 0);
+    double between = c->whole ? 12 * points * tiles * lanes * (in + out) : 0; /* V and M, and a half for T1 and T2, written and read */
+    return LAUNCH_CYCLES + tiles * points * CYCLES_A_POINT * (in + out) + products(tiles * points * in * lanes * out, memory) +
+           between / (between > FAR_BYTES ? BYTES_BETWEEN_FAR : BYTES_BETWEEN);
 }
 
 static double direct_cost(const conv *c, int64_t channels) {
     double lanes = c->l->w, out = (double)c->out_blocks, depth = 9 * (double)channels;
-    return stream((double)(c->images * c->w->out[0] * c->w->out[1]) * depth * out, depth * out * lanes * 4);
+    return products((double)(c->images * c->w->out[0] * c->w->out[1]) * depth * out, depth * out * lanes * 4 / BYTES_FROM_MEMORY);
 }
 
 tn_error *tn__lower_conv_winograd(tn__lower *l, uint32_t root, const tn__node *n, const tn__window *w, bool *out_done) {
@@ -400,8 +420,9 @@ tn_error *tn__lower_conv_winograd(tn__lower *l, uint32_t root, const tn__node *n
         double least = 1e300;
         for (int32_t i = 0; i < TN__WINOGRAD_FORMS; i++) {
             conv c = {.l = l, .root = root, .node = n, .f = &tn__winograd_forms[i], .w = w, .images = x->dims[0],
-                      .in_blocks = tn__ceil_div(x->dims[1], l->w), .out_blocks = tn__ceil_div(out->dims[1], l->w)};
-            choose_blocks(&c);
+                      .in_blocks = tn__ceil_div(x->dims[1], l->w), .out_blocks = tn__ceil_div(out->dims[1], l->w)}, whole = c;
+            cut(&whole, true);
+            if (!cut(&c, false) || cost_of(&whole) < cost_of(&c)) c = whole;
             double cost = cost_of(&c);
             if (cost > last && cost < least) least = cost, best = c;
         }
