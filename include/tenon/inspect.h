@@ -98,14 +98,14 @@ TN_API uint32_t tn_library_get_device_count(void);
 /* A value of the option `device`; NULL out of range. */
 TN_API const char *tn_library_get_device_name(uint32_t device);
 
-typedef enum tn_option_type { TN_OPTION_CHOICE = 1, TN_OPTION_INT = 2, TN_OPTION_TEXT = 3, TN_OPTION_REAL = 4 } tn_option_type;
+typedef enum tn_option_type { TN_OPTION_CHOICE = 1, TN_OPTION_INT = 2, TN_OPTION_TEXT = 3, TN_OPTION_REAL = 4, TN_OPTION_LIST = 5 } tn_option_type;
 typedef struct tn_option_info {
     size_t struct_size;
     const char *name; /* key of tn_options_set */
     tn_option_type type;
     const char *default_text; /* NULL: found when options are made */
     int64_t low, high;   /* of an INT or a REAL */
-    const char *choices; /* of a CHOICE: "on|off"; else NULL */
+    const char *choices; /* of a CHOICE: "on|off"; of a LIST, which holds some of them, with commas between; else NULL */
     const char *help;    /* one line */
 } tn_option_info;
 TN_API uint32_t tn_library_get_option_count(void);

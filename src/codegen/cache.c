@@ -147,6 +147,7 @@ tn__cache_key tn__cache_key_make(const tn__target *target, const tn__cache_key *
     /* the name too: LLVM schedules for it, and a CPU named by the user has its features from its name alone */
     hash_text(&h, target->cpu), hash_text(&h, target->features);
     hash_i64(&h, target->lanes), hash_i64(&h, target->registers), hash_i64(&h, target->half), hash_i64(&h, target->dot4);
+    hash_i64(&h, target->fast_math);
     hash_word(&h, n);
     for (uint32_t i = 0; i < n; i++) hash_word(&h, kernels[i].word[0]), hash_word(&h, kernels[i].word[1]);
     return hash_end(h);

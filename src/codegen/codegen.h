@@ -8,7 +8,18 @@
 /* ABI of a generated kernel: base addresses of the buffers, and the slice [begin, end) of the grid. */
 typedef void (*tn__kernel_fn)(void *const *buffers, int64_t begin, int64_t end);
 
-/* What the host (or the named CPU) offers. */
+/* Rules of arithmetic that the code need not keep to: fast_math.def. */
+typedef enum tn__fast_math_index {
+#define TN_FAST_MATH(name, rule) TN__FAST_INDEX_##name,
+#include "codegen/fast_math.def"
+    TN__FAST_COUNT
+} tn__fast_math_index;
+enum {
+#define TN_FAST_MATH(name, rule) TN__FAST_##name = 1 << TN__FAST_INDEX_##name,
+#include "codegen/fast_math.def"
+};
+
+/* What the host (or the named CPU) offers, and what the code may do. */
 typedef struct tn__target {
     char cpu[64];
     char features[4096];
@@ -16,13 +27,18 @@ typedef struct tn__target {
     int32_t registers; /* vector registers */
     bool half;         /* converts between f16 and f32 */
     bool dot4;         /* x86 VNNI at this vector width */
+    uint32_t fast_math; /* TN__FAST_* */
     const char *needs; /* features that the processor which runs the code must have: "+avx2 +fma"; static */
 } tn__target;
 /* `cpu`: NULL or "host", or a name of cpus.def; all else is INVALID_ARGUMENT. */
 tn_error *tn__target_init(tn_context *c, const char *cpu, tn__target *out);
+/* Fused multiply-add is an instruction. */
+bool tn__target_has_fma(const tn__target *target);
 /* Makes it the one target of portable code, which gives the same bits on every x86-64 processor with AVX2 and FMA; UNSUPPORTED where it is
  * none of those. */
 tn_error *tn__target_make_portable(tn_context *c, tn__target *target);
+/* `list`: names of fast_math.def with commas between them, or "all", or "none". */
+tn_error *tn__target_set_fast_math(tn_context *c, const char *list, tn__target *target);
 /* UNSUPPORTED where this processor lacks what the target needs: its code would end the process. */
 tn_error *tn__target_check_host(tn_context *c, const tn__target *target);
 

@@ -50,7 +50,7 @@ static double identity_of(tn__kop op, tn_dtype d) {
 
 static LLVMValueRef combine(emitter *e, tn__kop op, tn_dtype d, LLVMValueRef acc, LLVMValueRef x) {
     bool f = d == TN_DTYPE_f32 || d == TN_DTYPE_f64;
-    if (f && (op == TN__KX_MAX || op == TN__KX_MIN)) { /* keeps a NaN that is in acc; one compare */
+    if (f && (op == TN__KX_MAX || op == TN__KX_MIN) && !(e->ir.fast_math & TN__FAST_finite)) { /* keeps a NaN that is in acc; one compare */
         LLVMRealPredicate p = op == TN__KX_MAX ? LLVMRealUGT : LLVMRealULT;
         LLVMValueRef nan = LLVMBuildFCmp(e->b, LLVMRealUNO, x, x, "");
         LLVMValueRef keep = LLVMBuildFCmp(e->b, p, acc, x, "");
@@ -440,8 +440,9 @@ tn_error *tn__emit_kernel(const tn_allocator *a, LLVMModuleRef module, const tn_
     e->k = k;
     e->half = target->half;
     e->dot4 = target->dot4;
+    e->contract = target->fast_math & TN__FAST_contract && tn__target_has_fma(target);
     e->b = LLVMCreateBuilderInContext(context);
-    e->ir = (tn__ir){context, module, e->b};
+    e->ir = (tn__ir){context, module, e->b, target->fast_math};
     e->i1 = LLVMInt1TypeInContext(context);
     e->i8 = LLVMInt8TypeInContext(context);
     e->i64 = LLVMInt64TypeInContext(context);

@@ -12,6 +12,7 @@ typedef struct tn__ir {
     LLVMContextRef context;
     LLVMModuleRef module;
     LLVMBuilderRef b;
+    uint32_t fast_math; /* TN__FAST_* */
 } tn__ir;
 LLVMValueRef tn__ir_intrinsic(tn__ir *ir, const char *name, LLVMTypeRef overload, LLVMValueRef *args, uint32_t n);
 /* A constant of x's type (scalar, or splat when x is a vector). */
@@ -21,6 +22,11 @@ LLVMValueRef tn__ir_exp(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_log(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_tanh(tn__ir *ir, LLVMValueRef x);
 LLVMValueRef tn__ir_erf(tn__ir *ir, LLVMValueRef x);
+/* The same for fast_math=approx, called by those above. */
+LLVMValueRef tn__approx_exp(tn__ir *ir, LLVMValueRef x);
+LLVMValueRef tn__approx_log(tn__ir *ir, LLVMValueRef x);
+LLVMValueRef tn__approx_tanh(tn__ir *ir, LLVMValueRef x);
+LLVMValueRef tn__approx_erf(tn__ir *ir, LLVMValueRef x);
 /* f32 to i32, rounded half to even, for |x| < 2^22. */
 LLVMValueRef tn__ir_to_i32(tn__ir *ir, LLVMValueRef x);
 /* acc + the dot product TN__KX_DOT4 of a and b, i32 scalars or vectors; `native`: the target has the instruction. */

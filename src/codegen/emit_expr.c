@@ -256,9 +256,15 @@ static LLVMValueRef float_unary(emitter *e, const char *name, LLVMValueRef a) {
     return tn__ir_intrinsic(&e->ir, name, LLVMTypeOf(a), &a, 1);
 }
 
+/* One instruction: either operand where one is NaN. */
+static LLVMValueRef quick_extreme(emitter *e, tn__kop op, LLVMValueRef a, LLVMValueRef c) {
+    return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, op == TN__KX_MAX ? LLVMRealOGT : LLVMRealOLT, a, c, ""), a, c, "");
+}
+
 LLVMValueRef tn__emit_binary(emitter *e, tn__kop op, bool f, LLVMValueRef a, LLVMValueRef c) {
     LLVMBuilderRef b = e->b;
     LLVMValueRef args[2] = {a, c};
+    if (f && (op == TN__KX_MAX || op == TN__KX_MIN) && e->ir.fast_math & TN__FAST_finite) return quick_extreme(e, op, a, c);
     switch (op) {
     case TN__KX_ADD: return f ? LLVMBuildFAdd(b, a, c, "") : LLVMBuildAdd(b, a, c, "");
     case TN__KX_SUB: return f ? LLVMBuildFSub(b, a, c, "") : LLVMBuildSub(b, a, c, "");
@@ -275,12 +281,35 @@ LLVMValueRef tn__emit_binary(emitter *e, tn__kop op, bool f, LLVMValueRef a, LLV
     }
 }
 
+/* fast_math=contract: the operand of a sum or difference that is a product, -1 where there is none. By the expression alone: what LLVM would
+ * contract depends on the tile and on how long it may take. */
+static int contracted_operand(const emitter *e, const tn__kexpr *x) {
+    if (!e->contract || (x->op != TN__KX_ADD && x->op != TN__KX_SUB) || (x->dtype != TN_DTYPE_f32 && x->dtype != TN_DTYPE_f64)) return -1;
+    for (int n = 0; n < 2; n++)
+        if (e->k->exprs[x->arg[n]].op == TN__KX_MUL) return n;
+    return -1;
+}
+
+static LLVMValueRef emit_contracted(emitter *e, const tn__kexpr *x, int product, int32_t i, int32_t j) {
+    const tn__kexpr *m = &e->k->exprs[x->arg[product]];
+    LLVMValueRef args[3] = {tn__emit_expr(e, m->arg[0], i, j), tn__emit_expr(e, m->arg[1], i, j), tn__emit_expr(e, x->arg[!product], i, j)};
+    bool any_vector = tn__emit_is_vector(args[0]) || tn__emit_is_vector(args[1]) || tn__emit_is_vector(args[2]);
+    for (int n = 0; n < 3 && any_vector; n++) args[n] = tn__emit_splat(e, args[n]);
+    int negative = x->op == TN__KX_ADD ? -1 : product ? 0 : 2; /* z - x y, x y - z */
+    if (negative >= 0) args[negative] = LLVMBuildFNeg(e->b, args[negative], "");
+    return tn__ir_intrinsic(&e->ir, "llvm.fma", LLVMTypeOf(args[0]), args, 3);
+}
+
 static LLVMValueRef emit_op(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
     LLVMBuilderRef b = e->b;
     LLVMValueRef a[3] = {NULL, NULL, NULL};
     bool any_vector = false;
+    int product = contracted_operand(e, x);
+    if (product >= 0) return emit_contracted(e, x, product, i, j);
     for (int n = 0; n < 3; n++)
         if (x->arg[n] >= 0) a[n] = tn__emit_expr(e, x->arg[n], i, j), any_vector |= tn__emit_is_vector(a[n]);
+    bool inverse = x->op == TN__KX_DIV && e->ir.fast_math & TN__FAST_reciprocal && tn__emit_is_vector(a[0]) && !tn__emit_is_vector(a[1]);
+    if (inverse) a[1] = LLVMBuildFDiv(b, tn__ir_const_like(&e->ir, a[1], 1), a[1], "");
     for (int n = 0; n < 3 && any_vector; n++)
         if (a[n]) a[n] = tn__emit_splat(e, a[n]);
     tn_dtype from = e->k->exprs[x->arg[0]].dtype;
@@ -308,7 +337,7 @@ static LLVMValueRef emit_op(emitter *e, const tn__kexpr *x, int32_t i, int32_t j
     case TN__KX_TO_F16: return tn__ir_widen(&e->ir, TN_DTYPE_f16, e->half, tn__ir_narrow(&e->ir, TN_DTYPE_f16, e->half, a[0]));
     case TN__KX_TO_BF16: return tn__ir_widen(&e->ir, TN_DTYPE_bf16, e->half, tn__ir_narrow(&e->ir, TN_DTYPE_bf16, e->half, a[0]));
     case TN__KX_TO_TF32: return tn__ir_round_tf32(&e->ir, a[0]);
-    default: return tn__emit_binary(e, x->op, f, a[0], a[1]);
+    default: return tn__emit_binary(e, inverse ? TN__KX_MUL : x->op, f, a[0], a[1]);
     }
 }
 

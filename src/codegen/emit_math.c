@@ -1,5 +1,5 @@
 /* Transcendental functions as LLVM IR, f32, scalar or vector: same bits whatever the vector width, independent of libm. Polynomial
- * coefficients: exp and log after Cephes (Moshier), erf after Juffa; bounds measured by tests/unit/test_codegen.c. */
+ * coefficients: exp and log after Cephes (Moshier), erf after Juffa; bounds swept by tests/unit/test_fast_math.c. */
 #include "codegen/emit.h"
 
 #include <math.h>
@@ -43,6 +43,7 @@ static LLVMValueRef power_of_two(tn__ir *ir, LLVMValueRef n, LLVMTypeRef float_t
 
 /* exp: <= 2 ulp; overflows to infinity above 88.72, subnormals kept, NaN kept. */
 LLVMValueRef tn__ir_exp(tn__ir *ir, LLVMValueRef x) {
+    if (ir->fast_math & TN__FAST_approx) return tn__approx_exp(ir, x);
     LLVMBuilderRef b = ir->b;
     LLVMTypeRef t = LLVMTypeOf(x), it = int_type_like(ir, x);
     /* written so that NaN passes: the comparison is false for it */
@@ -64,6 +65,7 @@ LLVMValueRef tn__ir_exp(tn__ir *ir, LLVMValueRef x) {
 
 /* log: <= 2 ulp; log(0) = -inf, log(negative) = NaN, log(inf) = inf, subnormals right. */
 LLVMValueRef tn__ir_log(tn__ir *ir, LLVMValueRef x) {
+    if (ir->fast_math & TN__FAST_approx) return tn__approx_log(ir, x);
     LLVMBuilderRef b = ir->b;
     LLVMTypeRef t = LLVMTypeOf(x), it = int_type_like(ir, x);
     LLVMValueRef tiny = LLVMBuildFCmp(b, LLVMRealOLT, x, K(ir, x, 1.17549435e-38), "");
@@ -91,6 +93,7 @@ LLVMValueRef tn__ir_log(tn__ir *ir, LLVMValueRef x) {
 
 /* tanh: <= 3 ulp. */
 LLVMValueRef tn__ir_tanh(tn__ir *ir, LLVMValueRef x) {
+    if (ir->fast_math & TN__FAST_approx) return tn__approx_tanh(ir, x);
     LLVMBuilderRef b = ir->b;
     LLVMValueRef a = unary(ir, "llvm.fabs", x), z = LLVMBuildFMul(b, x, x, "");
     static const double p[] = {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1};
@@ -105,6 +108,7 @@ LLVMValueRef tn__ir_tanh(tn__ir *ir, LLVMValueRef x) {
 
 /* erf: <= 2 ulp. */
 LLVMValueRef tn__ir_erf(tn__ir *ir, LLVMValueRef x) {
+    if (ir->fast_math & TN__FAST_approx) return tn__approx_erf(ir, x);
     LLVMBuilderRef b = ir->b;
     LLVMValueRef t = unary(ir, "llvm.fabs", x), s = LLVMBuildFMul(b, x, x, "");
     LLVMValueRef r = fma3(ir, K(ir, x, -1.72853470e-5), t, K(ir, x, 3.83197126e-4));

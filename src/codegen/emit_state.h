@@ -12,6 +12,7 @@ typedef struct emitter {
     LLVMValueRef function, bases[TN__K_BUFFERS];
     LLVMTypeRef i1, i8, i64;
     bool half, dot4;                    /* what the target has: see tn__target */
+    bool contract;                      /* fast_math=contract, and the target fuses */
     int32_t lane;                       /* lane dim, -1 scalar */
     LLVMValueRef index[TN__K_DIMS];     /* NULL: 0 (or the lane dim) */
     int64_t fixed[TN__K_DIMS];          /* the index where known at compile time, else -1 */

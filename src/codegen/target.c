@@ -74,12 +74,22 @@ tn_error *tn__target_check_host(tn_context *c, const tn__target *target) {
     return NULL;
 }
 
+bool tn__target_has_fma(const tn__target *target) {
+#if defined(__x86_64__)
+    return target->lanes >= 8; /* of a named CPU; the host's follow from AVX2 and FMA */
+#elif defined(__aarch64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* The processor whose code is the same everywhere: the least that has AVX2 and FMA. Its name fixes LLVM's choice of instructions too, so
  * the code is the same bytes whatever this machine is. */
 static const char portable_cpu[] = "x86-64-v3";
 
 tn_error *tn__target_make_portable(tn_context *c, tn__target *target) {
-    bool enough = target->lanes >= 8; /* of a named CPU; the host's follow from AVX2 and FMA */
+    bool enough = tn__target_has_fma(target);
 #if !defined(__x86_64__)
     enough = false;
 #endif
@@ -87,4 +97,24 @@ tn_error *tn__target_make_portable(tn_context *c, tn__target *target) {
         return TN__FAIL(&c->allocator, UNSUPPORTED, "option 'determinism': portable code needs an x86-64 processor with AVX2 and FMA, '%s' is none",
                         target->cpu);
     return tn__target_init(c, portable_cpu, target);
+}
+
+tn_error *tn__target_set_fast_math(tn_context *c, const char *list, tn__target *target) {
+    static const char *const names[] = {
+#define TN_FAST_MATH(name, rule) #name,
+#include "codegen/fast_math.def"
+    };
+    target->fast_math = 0;
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, ",");
+        uint32_t found = 0;
+        for (uint32_t i = 0; i < TN__FAST_COUNT; i++)
+            if (strlen(names[i]) == n && !memcmp(names[i], at, n)) found = 1u << i;
+        if (n == 3 && !memcmp(at, "all", n)) found = (1u << TN__FAST_COUNT) - 1;
+        if (!found && (n != 4 || memcmp(at, "none", n)))
+            return TN__FAIL(&c->allocator, INVALID_ARGUMENT, "option 'fast_math': there is no class '%.*s'", n < 60 ? (int)n : 60, at);
+        target->fast_math |= found;
+        at += n + (at[n] == ',');
+    }
+    return NULL;
 }

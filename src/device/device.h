@@ -19,6 +19,7 @@ typedef struct tn__device_config {
     uint64_t cache_max_bytes;   /* of all that is in it; 0 = no bound */
     const char *cpu;            /* LLVM name of the target CPU, or NULL for the host's */
     bool portable;              /* the same bits on every processor that can run the code */
+    const char *fast_math;      /* comma-separated classes of codegen/fast_math.def, or NULL */
     uint32_t spin_us;           /* as in tn__pool_config */
     bool pinned;
     tn_dtype weights;           /* bf16, f16, i8: how constant f32 weights of products are kept; NONE: as they are */

@@ -86,7 +86,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     int32_t most = context->thread_pool.threads; /* 0: there is no such bound */
     if (!threads) threads = most ? most : tn__os_processor_count();
     if (most && threads > most) threads = most;
-    const char *passes = o->values[TN__OPTION_passes_off], *cpu = o->values[TN__OPTION_cpu];
+    const char *passes = o->values[TN__OPTION_passes_off], *cpu = o->values[TN__OPTION_cpu], *fast = o->values[TN__OPTION_fast_math];
     const char *dir = o->values[TN__OPTION_cache_dir], *dump = o->values[TN__OPTION_dump_graphs];
     if (strcmp(o->values[TN__OPTION_cache], "on")) dir = "";
     if (!strcmp(cpu, "host")) cpu = "";
@@ -117,6 +117,7 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
               (!*passes || (s->config.disabled_passes = tn__arena_strdup(&s->arena, passes))) &&
               (!*cpu || (s->config.cpu = tn__arena_strdup(&s->arena, cpu))) &&
               (!*dump || (s->config.dump_folder = tn__arena_strdup(&s->arena, dump))) &&
+              (!strcmp(fast, "none") || (s->config.fast_math = tn__arena_strdup(&s->arena, fast))) &&
               (!*dir || (s->config.cache_dir = tn__arena_strdup(&s->arena, dir)));
     if (!ok) {
         tn__settings_release(s);

@@ -19,7 +19,8 @@ uint32_t tn_library_get_option_count(void) { return TN__OPTION_COUNT; }
 
 tn_error *tn_library_get_option(uint32_t option, tn_option_info *out_info) {
     static const tn_option_type types[] = {[TN__OPTION_TYPE_CHOICE] = TN_OPTION_CHOICE, [TN__OPTION_TYPE_INT] = TN_OPTION_INT,
-                                           [TN__OPTION_TYPE_TEXT] = TN_OPTION_TEXT, [TN__OPTION_TYPE_REAL] = TN_OPTION_REAL};
+                                           [TN__OPTION_TYPE_TEXT] = TN_OPTION_TEXT, [TN__OPTION_TYPE_REAL] = TN_OPTION_REAL,
+                                           [TN__OPTION_TYPE_LIST] = TN_OPTION_LIST};
     TN__STRUCT_CHECK(out_info);
     if (option >= TN__OPTION_COUNT) return TN__FAIL(NULL, OUT_OF_RANGE, "tn_library_get_option: option %u of %d", option, TN__OPTION_COUNT);
     const tn__option_info *o = &tn__option_infos[option];

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const tn__option_info tn__option_infos[TN__OPTION_COUNT] = {
@@ -130,9 +131,31 @@ static bool parse_real(const char *text, double *out) {
     return digits > 0 && digits < 100 && !*text;
 }
 
+/* Each item of a list with commas is one of the choices. */
+static tn_error *check_list(const tn_allocator *a, const tn__option_info *o, const char *value) {
+    for (const char *at = value;; at++) {
+        char item[64], choice[64], nearest[64] = "";
+        size_t n = strcspn(at, ","), least = SIZE_MAX;
+        snprintf(item, sizeof item, "%.*s", n < sizeof item ? (int)n : (int)sizeof item - 1, at);
+        if (n >= sizeof item || !is_choice(o->choices, item)) {
+            for (const char *c = o->choices; *c; c += strcspn(c, "|"), c += *c == '|') {
+                snprintf(choice, sizeof choice, "%.*s", (int)strcspn(c, "|"), c);
+                size_t d = edit_distance(item, choice);
+                if (d < least) least = d, strcpy(nearest, choice);
+            }
+            bool near = least <= strlen(nearest) / 2;
+            return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted some of %s, with commas between%s%s%s", o->name, item, o->choices,
+                            near ? "; the nearest is '" : "", near ? nearest : "", near ? "'" : "");
+        }
+        at += n;
+        if (!*at) return NULL;
+    }
+}
+
 static tn_error *check_value(const tn_allocator *a, const tn__option_info *o, const char *value) {
     if (o->type == TN__OPTION_TYPE_CHOICE && !is_choice(o->choices, value))
         return TN__FAIL(a, INVALID_ARGUMENT, "option '%s': found '%s', wanted %s", o->name, value, o->choices);
+    if (o->type == TN__OPTION_TYPE_LIST) return check_list(a, o, value);
     if (o->type == TN__OPTION_TYPE_INT) {
         char *end;
         errno = 0;

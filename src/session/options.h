@@ -10,7 +10,7 @@ typedef enum tn__option {
     TN__OPTION_COUNT
 } tn__option;
 
-typedef enum tn__option_type { TN__OPTION_TYPE_CHOICE, TN__OPTION_TYPE_INT, TN__OPTION_TYPE_TEXT, TN__OPTION_TYPE_REAL } tn__option_type;
+typedef enum tn__option_type { TN__OPTION_TYPE_CHOICE, TN__OPTION_TYPE_INT, TN__OPTION_TYPE_TEXT, TN__OPTION_TYPE_REAL, TN__OPTION_TYPE_LIST } tn__option_type;
 
 typedef struct tn__option_info {
     const char *name;

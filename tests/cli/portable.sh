@@ -32,25 +32,28 @@ output "h" %10
 }
 END
 
-# run_on FOLDER DETERMINISM COMMAND...: the outputs of the graph
+# run_on FOLDER DETERMINISM FAST_MATH COMMAND...: the outputs of the graph
 run_on() {
-    folder=$work/$1 determinism=$2
-    shift 2
-    "$@" run "$work/g.tn" --input a=random --input b=random --cache off --threads 1 --determinism "$determinism" --output-dir "$folder" \
+    folder=$work/$1 determinism=$2 fast=$3
+    shift 3
+    "$@" run "$work/g.tn" --input a=random --input b=random --cache off --threads 1 --determinism "$determinism" --fast_math "$fast" --output-dir "$folder" \
         > "$work/out" 2>&1 && return
     echo "$*: $(cat "$work/out")"
     failed=1
 }
 
-run_on here portable "$tenon"
-for cpu in Haswell EPYC-Milan; do
-    run_on $cpu portable qemu-x86_64 -cpu $cpu "$tenon"
-    diff -r "$work/here" "$work/$cpu" || { echo "$cpu has other bits"; failed=1; }
+for fast in none all; do
+    run_on here-$fast portable $fast "$tenon"
+    for cpu in Haswell EPYC-Milan; do
+        run_on $cpu-$fast portable $fast qemu-x86_64 -cpu $cpu "$tenon"
+        diff -r "$work/here-$fast" "$work/$cpu-$fast" || { echo "$cpu has other bits, fast_math $fast"; failed=1; }
+    done
 done
+diff -rq "$work/here-none" "$work/here-all" > /dev/null && { echo "fast_math=all has the bits of none"; failed=1; }
 
 if grep -qw avx512vl /proc/cpuinfo; then # without the option they differ: the comparison sees something
-    run_on machine machine "$tenon"
-    diff -rq "$work/machine" "$work/Haswell" > /dev/null && { echo "machine code has the portable bits: nothing was tested"; failed=1; }
+    run_on machine machine none "$tenon"
+    diff -rq "$work/machine" "$work/here-none" > /dev/null && { echo "machine code has the portable bits: nothing was tested"; failed=1; }
 else
     echo "no AVX-512 here: machine code was not compared"
 fi

@@ -167,6 +167,7 @@ static void print_options(void) {
         const tn__option_info *o = &tn__option_infos[i];
         printf("| `%s` | ", o->name);
         if (o->type == TN__OPTION_TYPE_CHOICE) put_cell(o->choices);
+        else if (o->type == TN__OPTION_TYPE_LIST) printf("some of "), put_cell(o->choices), printf(", with commas between");
         else if (o->type == TN__OPTION_TYPE_INT) printf("%lld to %lld", (long long)o->low, (long long)o->high);
         else printf("text");
         printf(" | %s%s%s | ", o->default_text && *o->default_text ? "`" : "", o->default_text ? o->default_text : "see right",
@@ -174,6 +175,9 @@ static void print_options(void) {
         put_cell(o->help);
         printf(" |\n");
     }
+    printf("\n## Classes of fast_math\n\nWhat each allows; [numerics.md](numerics.md) tells more.\n\n| class | |\n|---|---|\n");
+#define TN_FAST_MATH(name, rule) printf("| `%s` | ", #name), put_cell(rule), printf(" |\n");
+#include "codegen/fast_math.def"
     printf("\n## Limits\n\nFor input from outside: fields of `tn_limits` when a context is made, and of the tool as `--limit NAME=N`. What goes beyond is the error\n"
            "LIMIT_EXCEEDED. Beside them a graph has at most %d symbolic dimensions.\n\n| limit | default | most | |\n|---|---|---|---|\n", TN__MAX_SYMBOLS);
 #define TN_LIMIT(name, type, default_, most, help) \

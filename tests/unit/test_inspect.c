@@ -283,7 +283,7 @@ static void test_devices_and_options(void **state) {
             static const char *const right[] = {"0", "0.25", ".5", "1.", "5e-1", "2.5E-3", "0.00001e+5"};
             for (size_t k = 0; k < sizeof right / sizeof *right; k++) ok(tn_options_set(o, info.name, right[k]));
         }
-        if (info.type == TN_OPTION_CHOICE) {
+        if (info.type == TN_OPTION_CHOICE || info.type == TN_OPTION_LIST) {
             assert_non_null(info.choices);
             fails(tn_options_set(o, info.name, info.choices), TN_ERROR_INVALID_ARGUMENT); /* all at once is none of them */
         } else assert_null(info.choices);

@@ -1,5 +1,6 @@
 /* Every option is read by code and changes something that can be seen. A row of options.def without a check here does not compile. */
 #include <dirent.h>
+#include <math.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -575,6 +576,21 @@ static void check_tuning_budget_ms(void) {
     ok(compile_tuned(g, "record", file, "1000"));
     assert_true(is_there(trials));
     tn_graph_release(g);
+}
+
+static void check_fast_math(void) {
+    tn_graph *g;
+    ok(tn_graph_create(c, "g", &g));
+    tn_value x = tn_graph_input(g, "x", TN_DTYPE_f32, 2, (int64_t[]){ROWS, COLUMNS});
+    tn_value w = tn_graph_input(g, "w", TN_DTYPE_f32, 2, (int64_t[]){COLUMNS, COLUMNS});
+    tn_value y = tn_graph_op(g, "add", (tn_value[]){tn_graph_op(g, "exp", &x, 1, NULL, 0, 1), w}, 2, NULL, 0, 1);
+    tn_graph_output(g, "y", y);
+    tn_executable *none = COMPILE(g, {"fast_math", "none"}), *approx = COMPILE(g, {"fast_math", "approx"});
+    assert_int_equal(stats_of(approx).from_cache, 0); /* other code */
+    assert_true(run(none, ROWS, 88.5f) < INFINITY);
+    assert_true(run(approx, ROWS, 88.5f) == INFINITY); /* as fast_math.def says */
+    assert_true(run(approx, ROWS, 0) == 1);
+    tn_executable_release(none), tn_executable_release(approx), tn_graph_release(g);
 }
 
 /* ---- all rows ------------------------------------------------------------------------------------------------ */

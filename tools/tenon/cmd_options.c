@@ -8,6 +8,7 @@
 
 static char *range_of(const tn__option_info *o) {
     if (o->type == TN__OPTION_TYPE_CHOICE) return cli_printf("%s", o->choices);
+    if (o->type == TN__OPTION_TYPE_LIST) return cli_printf("some of %s, with commas between", o->choices);
     if (o->type == TN__OPTION_TYPE_INT) return cli_printf("%" PRId64 " to %" PRId64, o->low, o->high);
     if (o->type == TN__OPTION_TYPE_REAL) return cli_printf("real, %" PRId64 " to %" PRId64, o->low, o->high);
     return cli_printf("text");

@@ -330,7 +330,8 @@ static tn_error *check_memory(const cpu_artefact *c, const tn__device_config *co
 
 tn_error *tn__cpu_target(const tn__device_config *config, tn__target *out) {
     TN__TRY(tn__target_init(config->context, config->cpu, out));
-    return config->portable ? tn__target_make_portable(config->context, out) : NULL;
+    if (config->portable) TN__TRY(tn__target_make_portable(config->context, out));
+    return config->fast_math ? tn__target_set_fast_math(config->context, config->fast_math, out) : NULL;
 }
 
 static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g, const tn__tuning *schedules) {
