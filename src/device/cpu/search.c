@@ -39,7 +39,6 @@ typedef struct move {
 typedef struct unit {
     TN__VEC(move) moves;
     uint64_t ns;         /* of the base program */
-    bool worth;
 } unit;
 
 typedef struct search {
@@ -252,16 +251,20 @@ static tn_error *make_moves(search *s, trial *base) {
         TN__TRY(trial_run(s, base, ns));
     }
     for (size_t i = 0; i < base->n_steps; i++) all += base->step_ns[i];
-    for (size_t u = 0; u < s->units.count; u++) s->units.data[u].worth = (double)ns[u] >= least_share * (double)all;
-    tn__choice *choices = TN__ARENA_ARRAY(&s->arena, tn__choice, CHOICES_MOST);
-    if (!choices) return tn__error_oom();
+    size_t n = s->subjects.count;
+    tn__choice *choices = TN__ARENA_ARRAY(&s->arena, tn__choice, (n + 1) * CHOICES_MOST);
+    uint32_t *counts = TN__ARENA_ARRAY(&s->arena, uint32_t, n + 1);
+    if (!choices || !counts) return tn__error_oom();
+    for (size_t i = 0; i < n; i++) {
+        const subject *x = &s->subjects.data[i];
+        if ((double)ns[x->unit] < least_share * (double)all) continue; /* not worth it */
+        counts[i] = tn__space_choices(&x->space, s->config->threads > 1, &choices[i * CHOICES_MOST], CHOICES_MOST);
+    }
     for (uint32_t at = 0; at < CHOICES_MOST; at++)
-        for (size_t i = 0; i < s->subjects.count; i++) {
-            const subject *x = &s->subjects.data[i];
-            unit *u = &s->units.data[x->unit];
-            if (!u->worth || at >= tn__space_choices(&x->space, s->config->threads > 1, choices, CHOICES_MOST)) continue;
-            move m = {.subject = (uint32_t)i, .choice = choices[at]};
-            if (!TN__PUSH(s->a, &u->moves, m)) return tn__error_oom();
+        for (size_t i = 0; i < n; i++) {
+            if (at >= counts[i]) continue;
+            move m = {.subject = (uint32_t)i, .choice = choices[i * CHOICES_MOST + at]};
+            if (!TN__PUSH(s->a, &s->units.data[s->subjects.data[i].unit].moves, m)) return tn__error_oom();
         }
     return NULL;
 }
@@ -472,6 +475,7 @@ tn_error *tn__cpu_search(const tn__device_config *config, const tn_graph *g, con
         }
     search s = {.config = config, .own = *config, .graph = g, .a = &config->context->allocator, .cpu = cpu, .table = schedules};
     s.own.profile = true;
+    s.own.counters = false; /* reading them takes longer than many a kernel */
     s.own.cache_dir = NULL;
     s.own.compile_budget_ms = 0;
     s.own.hook = (tn_hook){0};
