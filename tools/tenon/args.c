@@ -68,6 +68,21 @@ const char *cli_nearest(const char *text, const char *const *names, size_t n) {
     return best;
 }
 
+const void *cli_find_action(const cli_verb *verb, const void *rows, size_t row_bytes, size_t n, const cli_texts *operands, const char *wanted) {
+    const char **names = cli_alloc((n + 1) * sizeof *names), *name = operands->count ? operands->items[0] : "";
+    const void *found = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const void *row = (const char *)rows + i * row_bytes;
+        names[i] = *(const char *const *)row;
+        if (!strcmp(name, names[i])) found = row;
+    }
+    const char *near = found || !*name ? NULL : cli_nearest(name, names, n);
+    if (near) cli_usage("%s: unknown '%s'; did you mean '%s'?", verb->name, name, near);
+    else if (!found) cli_usage("%s wants %s", verb->name, wanted);
+    free(names);
+    return found;
+}
+
 static const cli_option *find_row(const cli_option *options, const char *name) {
     while (options->name && strcmp(options->name, name)) options++;
     return options->name ? options : NULL;

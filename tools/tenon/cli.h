@@ -73,6 +73,9 @@ int cli_parse(const cli_verb *verb, const cli_option *options, int argc, char **
 /* Number from text, whole text only. */
 bool cli_parse_count(const char *text, int64_t *out);
 bool cli_parse_real(const char *text, double *out);
+/* The action of a verb that has several ("records list"): the row whose name, a const char * that every row begins with, is the first operand.
+ * NULL after a message; `wanted` says what there is. */
+const void *cli_find_action(const cli_verb *verb, const void *rows, size_t row_bytes, size_t n, const cli_texts *operands, const char *wanted);
 /* The name of `names` nearest to `text`, NULL if none is near. */
 const char *cli_nearest(const char *text, const char *const *names, size_t n);
 

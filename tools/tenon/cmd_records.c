@@ -177,15 +177,9 @@ int cli_cmd_records(const cli_verb *verb, int argc, char **argv) {
                                   {0}};
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
-    const char *names[N_ACTIONS], *name = operands.count ? operands.items[0] : "";
     const struct action *a = NULL;
-    for (size_t i = 0; i < N_ACTIONS; i++) {
-        names[i] = actions[i].name;
-        if (!strcmp(name, names[i])) a = &actions[i];
-    }
-    const char *near = a ? NULL : cli_nearest(name, names, N_ACTIONS);
-    if (code < 0 && !a && near && *name) code = cli_usage("records: unknown '%s'; did you mean '%s'?", name, near);
-    if (code < 0 && !a) code = cli_usage("records wants list, show ID, diff ID ID, export FILE or import FILE");
+    if (code < 0 && !(a = cli_find_action(verb, actions, sizeof *actions, N_ACTIONS, &operands, "list, show ID, diff ID ID, export FILE or import FILE")))
+        code = CLI_USAGE;
     if (code < 0 && operands.count - 1 != a->operands) code = cli_usage("records %s wants %zu operands", a->name, a->operands);
     if (code < 0) {
         tn_error *e = act(a, operands.items + 1, &s);

@@ -100,6 +100,7 @@ static const struct action {
     size_t least, most; /* operands */
 } actions[] = {{"list", 0, 1}, {"diff", 2, 2}, {"merge", 2, 1000}};
 enum { N_ACTIONS = sizeof actions / sizeof *actions };
+static const char wanted[] = "list [FILE], diff FILE FILE or merge OUT FILE...";
 
 int cli_cmd_schedules(const cli_verb *verb, int argc, char **argv) {
     schedules_settings s = {0};
@@ -108,16 +109,10 @@ int cli_cmd_schedules(const cli_verb *verb, int argc, char **argv) {
                                   {0}};
     cli_texts operands = {0};
     int code = cli_parse(verb, options, argc, argv, &operands);
-    const char *names[N_ACTIONS], *name = operands.count ? operands.items[0] : "";
     const struct action *a = NULL;
-    for (size_t i = 0; i < N_ACTIONS; i++) {
-        names[i] = actions[i].name;
-        if (!strcmp(name, names[i])) a = &actions[i];
-    }
-    const char *near = a ? NULL : cli_nearest(name, names, N_ACTIONS);
+    if (code < 0 && !(a = cli_find_action(verb, actions, sizeof *actions, N_ACTIONS, &operands, wanted))) code = CLI_USAGE;
     size_t n = operands.count ? operands.count - 1 : 0;
-    if (code < 0 && !a && near && *name) code = cli_usage("schedules: unknown '%s'; did you mean '%s'?", name, near);
-    if (code < 0 && (!a || n < a->least || n > a->most)) code = cli_usage("schedules wants list [FILE], diff FILE FILE or merge OUT FILE...");
+    if (code < 0 && (n < a->least || n > a->most)) code = cli_usage("schedules wants %s", wanted);
     if (code < 0) {
         char *file = NULL;
         bool differ = false;
