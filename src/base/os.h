@@ -65,8 +65,6 @@ int64_t tn__os_thread_id(void); /* of the calling thread, as the system's tools 
 
 uint64_t tn__os_memory_bytes(void); /* of this machine; 0: unknown */
 
-/* ---- memory -------------------------------------------------------------------------------------------------- */
-
 /* Asks for large pages for memory that is not touched yet; only a hint. */
 void tn__os_prefer_large_pages(void *data, size_t bytes);
 /* The opposite: none, even where the system gives them unasked. */
