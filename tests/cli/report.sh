@@ -94,7 +94,7 @@ want 0 "report to" report "$work/m.tn" --threads 2 --seconds 0 --output "$work/b
 page "$work/bare.html" "memory read, 2 threads" "No record of this store"
 want 0 "record 1 in" bench "$work/m.tn" --runs 5 --threads 1 --record --force
 want 0 "report to" report "$work/m.tn" --threads 2 --seconds 0 --output "$work/model.html"
-page "$work/model.html" "Roofline" "One run over time" "Memory over time" "Steps" "f32 multiply-add, 2 threads" "worker 0" "sha256" "16 KiB" "<script>alert(1)</script>"
+page "$work/model.html" "Roofline" "One run over time" "Memory over time" "Steps" "of ceiling" "f32 multiply-add, 2 threads" "worker 0" "sha256" "16 KiB" "<script>alert(1)</script>"
 for class in 'dot c0" fill-opacity' 'class="area' 'class="bar' 'id="k0"' 'id="r1"'; do
     grep -q "$class" "$work/model.html" || fail "model.html has no $class"
 done

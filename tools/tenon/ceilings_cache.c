@@ -186,3 +186,15 @@ tn_error *rates_get(tn_context *c, int32_t threads, tn__rates *m, json_t **out_d
     free(key);
     return e;
 }
+
+/* ---- shares of them ------------------------------------------------------------------------------------------ */
+
+static double compute_rate(const tn__rates *m, tn_dtype dtype) {
+    return dtype == TN_DTYPE_f32 ? m->fma_f32 : dtype == TN_DTYPE_f64 ? m->fma_f64 : dtype == TN_DTYPE_i8 ? m->dot_i8 : 0;
+}
+
+rates_shares rates_shares_of(const tn__rates *m, const tn_profile_row *row) {
+    double s = (double)row->least_ns * 1e-9, compute = compute_rate(m, row->product_dtype);
+    if (!(s > 0)) return (rates_shares){0, 0};
+    return (rates_shares){compute > 0 ? row->flops / s / compute : 0, m->memory_read > 0 ? (double)row->bytes / s / m->memory_read : 0};
+}

@@ -13,4 +13,9 @@ json_t *ceilings_json(const tn__ceilings *m); /* owned */
  * where it fails. */
 tn_error *rates_get(tn_context *context, int32_t threads, tn__rates *m, json_t **out_distortions);
 json_t *rates_json(const tn__rates *m); /* owned */
+/* What a step's fastest run reaches of these ceilings, in shares of 1; 0: not known, or the step does nothing of it. */
+typedef struct rates_shares {
+    double compute, memory;
+} rates_shares;
+rates_shares rates_shares_of(const tn__rates *m, const tn_profile_row *row);
 #endif

@@ -28,11 +28,6 @@ typedef struct limits {
     json_t *distortions; /* owned, an array of texts: what spoilt that measurement */
 } limits;
 
-/* Of these ceilings; 0: not known, or the step does nothing of it. */
-typedef struct shares {
-    double compute, memory;
-} shares;
-
 /* A step in the runs that were timed, and in those that were counted, whose reading of counters takes time of its own. */
 typedef struct row {
     tn_profile_row timed, counted;
@@ -68,18 +63,8 @@ static tn_error *limits_get(tn_context *c, const tn_options *options, limits *ou
     return rates_get(c, out->threads, &out->rates, &out->distortions);
 }
 
-static double compute_rate(const limits *l, tn_dtype dtype) {
-    return dtype == TN_DTYPE_f32 ? l->rates.fma_f32 : dtype == TN_DTYPE_f64 ? l->rates.fma_f64 : dtype == TN_DTYPE_i8 ? l->rates.dot_i8 : 0;
-}
-
-static shares shares_of(const limits *l, const tn_profile_row *r) {
-    double s = (double)r->least_ns * 1e-9, compute = compute_rate(l, r->product_dtype);
-    if (!(s > 0)) return (shares){0, 0};
-    return (shares){compute > 0 ? r->flops / s / compute : 0, l->rates.memory_read > 0 ? (double)r->bytes / s / l->rates.memory_read : 0};
-}
-
 /* The ceiling that the step is nearer to; NULL: not known. A step without products may compute much that is not counted. */
-static const char *nearer(const tn_profile_row *r, shares s) {
+static const char *nearer(const tn_profile_row *r, rates_shares s) {
     if (s.compute > s.memory) return "compute";
     return s.memory > 0 && (s.compute > 0 || (!(r->flops > 0) && s.memory >= 0.5)) ? "memory" : NULL;
 }
@@ -158,7 +143,7 @@ static void print_rows(const row *rows, uint32_t n, const profile_settings *s, c
         const tn_profile_row *r = &rows[i].timed;
         double ns = r->least_ns ? (double)r->least_ns : 1;
         printf("%10.2f %6.2f%% ", ns * 1e-3, sum ? 100 * ns / (double)sum : 0);
-        shares of = shares_of(l, r);
+        rates_shares of = rates_shares_of(&l->rates, r);
         const char *at = nearer(r, of);
         from_caches |= of.memory > 1;
         print_rate(r->flops / ns, of.compute);
@@ -176,7 +161,7 @@ static json_t *rows_json(const row *rows, uint32_t n, const limits *l, const cou
     json_t *list = json_array();
     for (uint32_t i = 0; i < n; i++) {
         const tn_profile_row *r = &rows[i].timed;
-        shares of = shares_of(l, r);
+        rates_shares of = rates_shares_of(&l->rates, r);
         json_array_append_new(
             list, json_pack("{ss ss so so sI sI sI sI sI sf sI sI sI ss? so so ss? ss}", "kind", r->kind, "kernel", r->kernel, "node", cli_text_json(r->node),
                             "sources", cli_sources_json(r->sources, r->n_sources), "sources_hidden", (json_int_t)r->n_sources_hidden, "stages",
