@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 
 #include "base/os.h"
+#include "base/os_topology.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,9 +45,9 @@ void tn__strfree(const tn_allocator *a, char *text) {
 
 /* ---- blocks -------------------------------------------------------------------------------------------------- */
 
-bool tn__block_create(const tn_allocator *a, size_t bytes, bool small_pages, tn__block *out) {
+bool tn__block_create(const tn_allocator *a, size_t bytes, const tn__memory *kind, tn__block *out) {
     enum { LARGE_PAGE = 2 << 20, ALIGN = 64 };
-    bool large = !small_pages && bytes >= 2 * LARGE_PAGE;
+    bool large = !kind->small_pages && bytes >= 2 * LARGE_PAGE;
     *out = (tn__block){0};
     if (!tn__add(bytes ? bytes : 1, large ? LARGE_PAGE : 0, &out->memory_bytes)) return false;
     out->data = out->memory = a->allocate(a->self, out->memory_bytes, ALIGN);
@@ -54,13 +55,18 @@ bool tn__block_create(const tn_allocator *a, size_t bytes, bool small_pages, tn_
     if (large) { /* the bytes in front are never touched, so they cost no memory where the system gives it page by page */
         out->data = (char *)out->memory + (-(uintptr_t)out->memory & (LARGE_PAGE - 1));
         tn__os_prefer_large_pages(out->data, bytes);
-    } else if (small_pages && bytes >= LARGE_PAGE) { /* a smaller block has no large page of its own; each call may split a mapping */
+    } else if (kind->small_pages && bytes >= LARGE_PAGE) { /* a smaller block has no large page of its own; each call may split a mapping */
         tn__os_refuse_large_pages(out->data, bytes);
+    }
+    if (kind->numa != TN__NUMA_DEFAULT) {
+        out->placed = kind->topology;
+        tn__topology_place(kind->topology, out->data, out->bytes = bytes, kind->numa);
     }
     return true;
 }
 
 void tn__block_destroy(const tn_allocator *a, tn__block *block) {
+    if (block->placed) tn__topology_place(block->placed, block->data, block->bytes, TN__NUMA_DEFAULT); /* the next owner did not ask */
     if (block->memory) a->deallocate(a->self, block->memory, block->memory_bytes);
     *block = (tn__block){0};
 }

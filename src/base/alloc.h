@@ -15,12 +15,19 @@ void tn__strfree(const tn_allocator *a, char *text);
 /* A large piece of memory, 64-byte aligned, not cleared. From a few megabytes on it begins where a large page of the system does and asks
  * for such: a page fault for every 4 KiB takes longer than to fill them.
  * With small_pages it asks for none, whatever the system's setting. */
+typedef enum tn__numa { TN__NUMA_DEFAULT, TN__NUMA_LOCAL, TN__NUMA_INTERLEAVE } tn__numa; /* see option numa */
+typedef struct tn__memory {
+    bool small_pages;
+    tn__numa numa;
+    const struct tn__topology *topology; /* borrowed, outlives the blocks; NULL with TN__NUMA_DEFAULT */
+} tn__memory;
 typedef struct tn__block {
     void *data;
     void *memory; /* what the allocator gave */
-    size_t memory_bytes;
+    size_t memory_bytes, bytes;
+    const struct tn__topology *placed; /* NULL: nothing was said of its pages */
 } tn__block;
-bool tn__block_create(const tn_allocator *a, size_t bytes, bool small_pages, tn__block *out); /* false: no memory */
+bool tn__block_create(const tn_allocator *a, size_t bytes, const tn__memory *kind, tn__block *out); /* false: no memory */
 void tn__block_destroy(const tn_allocator *a, tn__block *block); /* all zero is allowed */
 
 /* Checked arithmetic: false on overflow. */

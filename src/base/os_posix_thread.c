@@ -43,16 +43,21 @@ bool tn__os_thread_is_current(const tn__os_thread *t) { return pthread_equal(pth
 
 uintptr_t tn__os_thread_self(void) { return (uintptr_t)pthread_self(); }
 
+bool tn__os_thread_pin_to(int32_t processor) {
+    cpu_set_t one;
+    if (processor < 0 || processor >= CPU_SETSIZE) return false;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    return pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0;
+}
+
 bool tn__os_thread_pin(int32_t index) {
-    cpu_set_t set, one;
+    cpu_set_t set;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) == 0) return false;
     index %= CPU_COUNT(&set);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &set) || index--) continue;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        return pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0;
+        if (CPU_ISSET(cpu, &set) && !index--) return tn__os_thread_pin_to(cpu);
     }
     return false;
 }

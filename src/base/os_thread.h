@@ -37,6 +37,8 @@ bool tn__os_thread_is_current(const tn__os_thread *t);
 /* Keeps the calling thread on one processor: the index-th that the process may run on, counted round. False: the system refused. */
 bool tn__os_thread_pin(int32_t index);
 
+bool tn__os_thread_pin_to(int32_t processor); /* the system's number */
+
 /* Processors this process may run on, at least 1. */
 int32_t tn__os_processor_count(void);
 /* Nanoseconds of a clock that never goes back. */

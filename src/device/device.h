@@ -3,6 +3,7 @@
 #define TN_DEVICE_DEVICE_H
 #include "base/hook.h"
 #include "base/log.h"
+#include "base/os_topology.h"
 #include "device/profile.h"
 #include "op/op.h"
 #include "tenon/exec.h"
@@ -21,7 +22,8 @@ typedef struct tn__device_config {
     bool portable;              /* the same bits on every processor that can run the code */
     const char *fast_math;      /* comma-separated classes of codegen/fast_math.def, or NULL */
     uint32_t spin_us;           /* as in tn__pool_config */
-    bool pinned;
+    tn__affinity affinity;
+    tn__numa numa;              /* of arena, scratch and packed constants */
     tn_dtype weights;           /* bf16, f16, i8: how constant f32 weights of products are kept; NONE: as they are */
     bool tf32;                  /* operands of products are rounded as TF32 does */
     double winograd_error;      /* convolutions may be off by this, see kernel/winograd.h; 0: none of them is done that way */

@@ -55,7 +55,7 @@ tn_error *tn__pack_slot(struct tn__lower *l, const tn_tensor *t, const tn__pack 
 /* The same for any value: where it is not constant, by a kernel into a slot of the arena. */
 tn_error *tn__pack_value(struct tn__lower *l, tn_value v, const tn__pack *p, uint32_t *out_slot);
 /* Does what tn__pack_slot noted; the program must not run before. What a live program of the context has is taken from there. */
-tn_error *tn__kprogram_pack(struct tn__kprogram *p, tn__pool *pool, bool small_pages); /* as of tn__block_create */
+tn_error *tn__kprogram_pack(struct tn__kprogram *p, tn__pool *pool, const tn__memory *kind);
 /* Gives all of it back. */
 void tn__kprogram_unpack(struct tn__kprogram *p);
 

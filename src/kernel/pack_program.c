@@ -3,7 +3,7 @@
  * Constants are known by form and content, not by tensor: weights that a pass computed anew for each program are shared too. A sample of
  * the source finds a candidate; then the packing is done once more in small pieces and compared, which takes as long as packing into new
  * memory, and a wrong sharing is impossible. Two programs that are packed at the same time do not see each other. What asked for large
- * pages is not shared with a program that wants none, nor the other way round.
+ * pages, or for a place, is not shared with a program that wants another kind of memory.
  *
  * A program's new constants lie in one block of memory (one large block has large pages); it lives as long as any program uses any part. */
 #include "kernel/program.h"
@@ -19,7 +19,7 @@ struct tn__packed {
     tn__packed *next;
     uint32_t references; /* programs; under the mutex */
     tn__block memory;
-    bool small_pages; /* as it was made */
+    tn__memory kind; /* as it was made */
     TN__VEC(item) items;
 };
 
@@ -40,6 +40,8 @@ static void registry_deinit(tn_context *c, void *object) {
 }
 
 static const tn__shared_kind registry_kind = {sizeof(registry), registry_init, registry_deinit};
+
+static bool same_kind(const tn__memory *x, const tn__memory *y) { return x->small_pages == y->small_pages && x->numa == y->numa; }
 
 /* ---- one packing ---------------------------------------------------------------------------------------------------------- */
 
@@ -63,7 +65,7 @@ typedef struct packing {
     tn__kprogram *p;
     task *tasks;
     piece *pieces;
-    bool small_pages;
+    const tn__memory *kind;
 } packing;
 
 /* Of some words all over the source. */
@@ -146,7 +148,7 @@ static void find_candidates(registry *r, packing *s) {
         task *t = &s->tasks[i];
         const item *wanted = &t->item;
         for (tn__packed *b = r->first; b && !t->there; b = b->next)
-            for (size_t k = 0; b->small_pages == s->small_pages && k < b->items.count && !t->there; k++) {
+            for (size_t k = 0; same_kind(&b->kind, s->kind) && k < b->items.count && !t->there; k++) {
                 const item *x = &b->items.data[k];
                 if (x->sample != wanted->sample || x->dtype != wanted->dtype || x->bytes != wanted->bytes ||
                     !tn__pack_equal(&x->pack, &wanted->pack))
@@ -210,8 +212,8 @@ static tn_error *pack_rest(packing *s, registry *r, tn__pool *pool) {
     }
     if (!b) return NULL;
     if (!TN__PUSH(a, &p->packed, b)) goto no_memory;
-    b->small_pages = s->small_pages;
-    if (!tn__block_create(a, bytes, b->small_pages, &b->memory)) {
+    b->kind = *s->kind;
+    if (!tn__block_create(a, bytes, s->kind, &b->memory)) {
         p->packed.count--;
         goto no_memory;
     }
@@ -256,14 +258,14 @@ static void forget_jobs(tn__kprogram *p) {
     TN__VEC_FREE(&p->context->allocator, &p->packs);
 }
 
-tn_error *tn__kprogram_pack(tn__kprogram *p, tn__pool *pool, bool small_pages) {
+tn_error *tn__kprogram_pack(tn__kprogram *p, tn__pool *pool, const tn__memory *kind) {
     registry *r = tn__context_get_shared(p->context, &registry_kind);
     if (!r) return tn__error_oom();
     tn__arena arena;
     tn__arena_init(&arena, &p->context->allocator);
     int64_t n = 0;
     for (size_t i = 0; i < p->packs.count; i++) n += pieces_of(&p->packs.data[i]);
-    packing s = {p, TN__ARENA_ARRAY(&arena, task, p->packs.count + 1), TN__ARENA_ARRAY(&arena, piece, n + 1), small_pages};
+    packing s = {p, TN__ARENA_ARRAY(&arena, task, p->packs.count + 1), TN__ARENA_ARRAY(&arena, piece, n + 1), kind};
     tn_error *e = s.tasks && s.pieces ? pack(&s, r, pool) : tn__error_oom();
     tn__arena_deinit(&arena);
     if (!e) forget_jobs(p);

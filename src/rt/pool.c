@@ -33,7 +33,8 @@ struct tn__pool {
     tn_thread_pool caller; /* threads 0: the threads are our own */
     int32_t threads;
     uint64_t spin_ns;
-    bool pinned;
+    tn__affinity affinity;
+    int32_t *processors, n_processors; /* of CORES and SPREAD: `threads` of them or fewer; owned */
     int32_t n_started; /* workers[1 .. n_started] have a thread */
     worker *workers;   /* owned, `threads` of them; [0] is unused: it is the caller */
 
@@ -90,7 +91,8 @@ static void worker_main(void *self) {
     uint64_t epoch = 0;
     uint64_t idle_since = 0;
     uint32_t spins = 0;
-    if (p->pinned) tn__os_thread_pin(w->index);
+    if (p->n_processors) tn__os_thread_pin_to(p->processors[w->index % p->n_processors]);
+    else if (p->affinity == TN__AFFINITY_COMPACT) tn__os_thread_pin(w->index);
     while (!atomic_load(&p->stop)) {
         uint64_t state = atomic_load(&p->state);
         if (has_work(state, epoch)) {
@@ -178,6 +180,7 @@ void tn__pool_destroy(tn__pool *pool) {
     tn__os_condition_deinit(&pool->work);
     tn__os_mutex_deinit(&pool->mutex);
     tn_allocator a = pool->allocator;
+    tn__free(&a, pool->processors, (size_t)pool->threads * sizeof *pool->processors);
     tn__free(&a, pool->workers, (size_t)pool->threads * sizeof *pool->workers);
     a.deallocate(a.self, pool, sizeof *pool);
 }
@@ -215,7 +218,11 @@ tn_error *tn__pool_create_with(const tn_allocator *a, const tn__pool_config *con
     int32_t threads = config->threads;
     TN__TRY(make(a, threads, &p));
     p->spin_ns = (uint64_t)config->spin_us * 1000;
-    p->pinned = config->pinned;
+    p->affinity = config->affinity;
+    if (config->affinity > TN__AFFINITY_COMPACT) {
+        if (!(p->processors = tn__alloc_zero(a, (size_t)threads * sizeof *p->processors))) return tn__pool_destroy(p), tn__error_oom();
+        p->n_processors = tn__topology_order(config->topology, config->affinity, p->processors, threads);
+    }
     for (int32_t i = 1; i < threads; i++) {
         p->workers[i] = (worker){.pool = p, .index = i};
         if (!tn__os_thread_start(&p->workers[i].thread, worker_main, &p->workers[i])) {

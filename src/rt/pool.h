@@ -2,6 +2,7 @@
 #ifndef TN_RT_POOL_H
 #define TN_RT_POOL_H
 #include "base/context.h"
+#include "base/os_topology.h"
 
 /* A fixed set of threads. Thread-safe. */
 typedef struct tn__pool tn__pool;
@@ -10,7 +11,8 @@ typedef struct tn__pool tn__pool;
 typedef struct tn__pool_config {
     int32_t threads;  /* >= 1, the caller of tn__pool_run counted; 1 makes no thread */
     uint32_t spin_us; /* that an idle thread looks for work before it sleeps */
-    bool pinned;      /* thread k stays on the k-th processor that this process may run on; the caller stays free */
+    tn__affinity affinity; /* not NONE: thread k stays on the k-th processor of that order; the caller stays free */
+    const tn__topology *topology; /* for CORES and SPREAD; borrowed for the call */
 } tn__pool_config;
 enum { TN__POOL_SPIN_US = 20 }; /* the default */
 

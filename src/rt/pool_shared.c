@@ -42,7 +42,7 @@ static tn_error *make(tn_context *c, pools *s, const tn__pool_config *config, sh
 }
 
 static bool same_kind(const tn__pool_config *a, const tn__pool_config *b) {
-    return a->threads == b->threads && a->spin_us == b->spin_us && a->pinned == b->pinned;
+    return a->threads == b->threads && a->spin_us == b->spin_us && a->affinity == b->affinity;
 }
 
 tn_error *tn__pool_acquire(tn_context *c, const tn__pool_config *config, tn__pool **out_pool) {

@@ -69,11 +69,21 @@ static tn__logger logger_of(tn_context *context, const tn_options *o) {
     return l;
 }
 
+/* Threads and memory can only be placed by those who know the machine. */
+static tn_error *check_topology(const tn_allocator *a, const tn_options *o) {
+    if (tn__topology_is_built()) return NULL;
+    bool affinity = tn__options_choice(o, TN__OPTION_affinity) > TN__AFFINITY_COMPACT;
+    if (!affinity && tn__options_choice(o, TN__OPTION_numa) == TN__NUMA_DEFAULT) return NULL;
+    tn__option which = affinity ? TN__OPTION_affinity : TN__OPTION_numa;
+    return TN__FAIL(a, UNSUPPORTED, "option %s=%s: this build of Tenon has no libhwloc", tn__option_infos[which].name, o->values[which]);
+}
+
 static tn_error *settings_create(tn_context *context, const tn_options *o, tn__settings **out) {
     const tn_allocator *a = &context->allocator;
     const char *name = o->values[TN__OPTION_device];
     const tn__device_vtable *device = tn__device_find(name);
     if (!device) return TN__FAIL(a, UNSUPPORTED, "device '%s' is not part of this build", name);
+    TN__TRY(check_topology(a, o));
     tn__settings *s = tn__alloc_zero(a, sizeof *s);
     if (!s) return tn__error_oom();
     atomic_init(&s->references, 1);
@@ -101,7 +111,8 @@ static tn_error *settings_create(tn_context *context, const tn_options *o, tn__s
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
                                     .portable = !strcmp(o->values[TN__OPTION_determinism], "portable"),
                                     .spin_us = (uint32_t)tn__options_int(o, TN__OPTION_spin_us),
-                                    .pinned = !strcmp(o->values[TN__OPTION_affinity], "compact"),
+                                    .affinity = (tn__affinity)tn__options_choice(o, TN__OPTION_affinity),
+                                    .numa = (tn__numa)tn__options_choice(o, TN__OPTION_numa),
                                     .weights = weights, .tf32 = !strcmp(precision, "tf32"),
                                     .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),
                                     .winograd_error = winograd ? tn__options_real(o, TN__OPTION_winograd_max_error) : 0,

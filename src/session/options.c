@@ -215,6 +215,14 @@ double tn__options_real(const tn_options *options, tn__option option) {
     return x;
 }
 
+int tn__options_choice(const tn_options *options, tn__option option) {
+    const char *value = options->values[option], *at = tn__option_infos[option].choices;
+    size_t n = strlen(value);
+    int choice = 0;
+    for (; strncmp(at, value, n) || (at[n] && at[n] != '|'); choice++) at = strchr(at, '|') + 1; /* the value was checked */
+    return choice;
+}
+
 tn_error *tn_options_set_hook(tn_options *options, const tn_hook *hook) {
     TN__HANDLE(options, OPTIONS);
     tn_hook own = {0};

@@ -47,4 +47,6 @@ tn_error *tn__options_load_environment(tn_options *options);
 int64_t tn__options_int(const tn_options *options, tn__option option);
 /* The same of a REAL option. */
 double tn__options_real(const tn_options *options, tn__option option);
+/* Which of its choices a CHOICE option has, from 0. */
+int tn__options_choice(const tn_options *options, tn__option option);
 #endif

@@ -38,6 +38,8 @@ for verb in test-onnx run show diff trace bench compare sweep records reproduce 
 done
 want 0 '"version"' version --json
 want 0 '"cpu"' info --json
+want 0 'hwloc     ' info
+want 0 '"topology": ' info --json
 want 0 "f64 multiply-add" info --measure
 want 0 '"fma_f64"' info --json # kept
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/counters.h"
+#include "base/os_topology.h"
 #include "session/options.h"
 #include "tenon/tenon.h"
 
@@ -152,18 +153,31 @@ static void check_spin_us(void) {
     tn_executable_release(x), tn_graph_release(g);
 }
 
+/* True in a build without libhwloc, where the setting has to be refused. */
+static bool refused(tn_graph *g, const char *key, const char *value) {
+    if (tn__topology_is_built()) return false;
+    tn_executable *x;
+    expect_error(compile(g, &(setting){key, value}, 1, &x), TN_ERROR_UNSUPPORTED);
+    return true;
+}
+
 static void check_affinity(void) {
     tn_graph *g = new_graph(false);
     cpu_set_t all, set;
     assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
-    tn_executable *x = COMPILE(g, {"threads", "2"}, {"affinity", "compact"});
-    for (int i = 0; i < 20000; i++) { /* the thread does it when it begins */
-        assert_int_equal(sched_getaffinity(other_thread(), sizeof set, &set), 0);
-        if (CPU_COUNT(&set) == 1) break;
-        usleep(1000);
+    static const char *const values[] = {"compact", "cores", "spread"}; /* which processors: tests/unit/test_topology.c */
+    tn_executable *x;
+    for (int k = 0; k < 3; k++) {
+        if (k && refused(g, "affinity", values[k])) continue;
+        x = COMPILE(g, {"threads", "2"}, {"affinity", values[k]});
+        for (int i = 0; i < 20000; i++) { /* the thread does it when it begins */
+            assert_int_equal(sched_getaffinity(other_thread(), sizeof set, &set), 0);
+            if (CPU_COUNT(&set) == 1) break;
+            usleep(1000);
+        }
+        assert_int_equal(CPU_COUNT(&set), 1);
+        tn_executable_release(x);
     }
-    assert_int_equal(CPU_COUNT(&set), 1);
-    tn_executable_release(x);
     x = COMPILE(g, {"threads", "2"}, {"affinity", "none"});
     assert_int_equal(sched_getaffinity(other_thread(), sizeof set, &set), 0);
     assert_true(CPU_EQUAL(&all, &set));
@@ -249,18 +263,22 @@ typedef struct pages {
     size_t huge[2], none[2];
 } pages;
 
-static pages pages_of(tn_graph *g, const char *value, tn_executable **out) {
-    pages p;
-    size_t huge = flagged("hg"), none = flagged("nh");
+static void run_large(tn_executable *x) {
     tn_tensor *in[2], *y = NULL;
-    *out = COMPILE(g, {"huge_pages", value}, {"passes_off", "fuse,stages"});
-    p.huge[0] = flagged("hg") - huge, p.none[0] = flagged("nh") - none;
     ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){128, 128}, &in[0]));
     ok(tn_tensor_create(c, TN_DTYPE_f32, 2, (int64_t[]){16384, 1}, &in[1]));
     memset(tn_tensor_get_data(in[0]), 0, 128 * 128 * 4), memset(tn_tensor_get_data(in[1]), 0, 16384 * 4);
-    ok(tn_executable_run(*out, in, 2, &y, 1));
-    p.huge[1] = flagged("hg") - huge - p.huge[0], p.none[1] = flagged("nh") - none - p.none[0];
+    ok(tn_executable_run(x, in, 2, &y, 1));
     tn_tensor_release(in[0]), tn_tensor_release(in[1]), tn_tensor_release(y);
+}
+
+static pages pages_of(tn_graph *g, const char *value, tn_executable **out) {
+    pages p;
+    size_t huge = flagged("hg"), none = flagged("nh");
+    *out = COMPILE(g, {"huge_pages", value}, {"passes_off", "fuse,stages"});
+    p.huge[0] = flagged("hg") - huge, p.none[0] = flagged("nh") - none;
+    run_large(*out);
+    p.huge[1] = flagged("hg") - huge - p.huge[0], p.none[1] = flagged("nh") - none - p.none[0];
     return p;
 }
 
@@ -283,6 +301,52 @@ static void check_huge_pages(void) {
     assert_true(twice.none[0] == 0 && twice.huge[0] == 0); /* shares the constants, but not those with the other setting */
     tn_executable_release(with), tn_executable_release(without), tn_executable_release(again), tn_graph_release(g);
     tn_context_release(c);
+    c = usual;
+}
+
+/* Mappings of this process whose pages are to lie as the policy says. */
+static int placed(const char *policy) {
+    char line[512];
+    int n = 0;
+    FILE *f = fopen("/proc/self/numa_maps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) n += strstr(line, policy) != NULL;
+    fclose(f);
+    return n;
+}
+
+/* The packed constants; the arena of the first run; both go back with the executable. */
+static void check_numa(void) {
+    tn_context *usual = c;
+    tn_allocator own = {sizeof own, NULL, map_allocate, map_deallocate};
+    ok(tn_context_create(&(tn_context_options){.struct_size = sizeof(tn_context_options), .allocator = &own}, &c));
+    tn_graph *g = new_large_graph();
+    tn_executable *x = NULL;
+    if (!refused(g, "numa", "interleave")) {
+        tn_error *e = compile(g, &(setting){"numa", "interleave"}, 1, &x);
+        if (tn_error_get_code(e) == TN_ERROR_UNSUPPORTED) { /* a container that forbids it */
+            assert_non_null(strstr(tn_error_get_message(e), "option numa: "));
+            tn_error_destroy(e);
+        } else {
+            ok(e);
+            tn_executable_release(x);
+            int before = placed("interleave");
+            x = COMPILE(g, {"numa", "interleave"}, {"passes_off", "fuse,stages"});
+            run_large(x);
+            assert_true(placed("interleave") >= before + 2);
+            tn_executable_release(x);
+            assert_int_equal(placed("interleave"), before);
+            x = COMPILE(g, {"numa", "default"}, {"passes_off", "fuse,stages"});
+            run_large(x);
+            assert_int_equal(placed("interleave"), before);
+            tn_executable_release(x);
+            x = COMPILE(g, {"numa", "local"}, {"passes_off", "fuse,stages"});
+            run_large(x);
+            assert_true(placed(" local") + placed(" prefer") >= 2);
+            tn_executable_release(x);
+        }
+    }
+    tn_graph_release(g), tn_context_release(c);
     c = usual;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/os_thread.h"
+#include "base/os_topology.h"
 #include "ceilings_cache.h"
 #include "cli.h"
 #include "device/device.h"
@@ -17,6 +18,32 @@ static void print_bytes(const char *what, uint64_t bytes) {
     else printf("%s %" PRIu64 " KiB", what, bytes >> 10);
 }
 
+/* NULL: this build cannot tell. */
+static tn__topology *topology(void) {
+    tn__topology *t;
+    tn_error_destroy(tn__topology_create(&tn__allocator_malloc, NULL, &t));
+    return t;
+}
+
+static void print_topology(void) {
+    tn__topology *t = topology();
+    tn__topology_counts n = {0};
+    if (t) n = tn__topology_count(t);
+    const char *version = tn__topology_version() ? tn__topology_version() : "not in this build";
+    if (t) printf("hwloc     %s: %d packages, %d memory nodes, %d cores, %d processors\n", version, n.packages, n.nodes, n.cores, n.processors);
+    else printf("hwloc     %s: affinity=cores|spread and numa=local|interleave are refused\n", version);
+    tn__topology_destroy(t);
+}
+
+static json_t *topology_json(void) {
+    tn__topology *t = topology();
+    if (!t) return json_null();
+    tn__topology_counts n = tn__topology_count(t);
+    tn__topology_destroy(t);
+    return json_pack("{ss si si si si}", "hwloc", tn__topology_version(), "packages", n.packages, "nodes", n.nodes, "cores", n.cores, "processors",
+                     n.processors);
+}
+
 static void print_text(const tn__ceilings *m, const json_t *distortions, const uint64_t *caches, const char *cpu, const char *features, const char *devices) {
     printf("tenon %s\ncpu       %s, %d processors\nfeatures  %s\ncaches    ", tn_version(), cpu, tn__os_processor_count(), features);
     for (int k = 0; k < TN__CACHE_LEVELS; k++) {
@@ -25,6 +52,7 @@ static void print_text(const tn__ceilings *m, const json_t *distortions, const u
         if (caches[k]) print_bytes(what, caches[k]);
     }
     printf("\ndevices   %s\n", devices);
+    print_topology();
     if (!m) {
         printf("ceilings  not measured yet: tenon info --measure\n");
         return;
@@ -45,8 +73,9 @@ static void print_text(const tn__ceilings *m, const json_t *distortions, const u
 static void print_json(const tn__ceilings *m, json_t *distortions, const uint64_t *caches, const char *cpu, const char *features, const char *devices) {
     json_t *sizes = json_array();
     for (int k = 0; k < TN__CACHE_LEVELS; k++) json_array_append_new(sizes, json_integer((json_int_t)caches[k]));
-    cli_print_json(json_pack("{ss ss si ss so ss ss so sO}", "version", tn_version(), "cpu", cpu, "processors",
-                             (int)tn__os_processor_count(), "features", features, "cache_bytes", sizes, "devices", devices, "loops",
+    cli_print_json(json_pack("{ss ss si ss so ss so ss so sO}", "version", tn_version(), "cpu", cpu, "processors",
+                             (int)tn__os_processor_count(), "features", features, "cache_bytes", sizes, "devices", devices, "topology",
+                             topology_json(), "loops",
                              tn__ceilings_loops(), "ceilings", m ? ceilings_json(m) : json_null(), "distortions", distortions));
 }
 

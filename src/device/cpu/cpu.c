@@ -11,6 +11,7 @@
 #include "op/custom/custom.h"
 #include "pass/pass.h"
 #include "rt/pool.h"
+#include "rt/topology_shared.h"
 
 #include <inttypes.h>
 
@@ -29,7 +30,8 @@ typedef struct cpu_artefact {
     tn__kprogram *program;
     tn__code *code;
     tn__pool *pool; /* of the context; NULL: one thread */
-    bool flush_denormals, small_pages;
+    bool flush_denormals;
+    tn__memory memory; /* of arena, scratch and packed constants */
     bool parts_watched; /* what a thread does of a step is counted, or the hook hears of it */
     tn__step_time *times;              /* by step; NULL: no profile */
     tn__counters *counters;            /* of the context; NULL: nothing is counted */
@@ -58,7 +60,7 @@ static workspace *workspace_new(const cpu_artefact *c) {
     workspace *w = tn__alloc_zero(a, bytes);
     if (!w) return NULL;
     w->bytes = bytes;
-    if (!tn__block_create(a, memory_bytes(c), c->small_pages, &w->memory)) return workspace_free(c, w), NULL;
+    if (!tn__block_create(a, memory_bytes(c), &c->memory, &w->memory)) return workspace_free(c, w), NULL;
     for (size_t i = 0; i < c->program->slots.count; i++) {
         const tn__slot *s = &c->program->slots.data[i];
         if (s->kind == TN__SLOT_ARENA) w->addresses[i] = (char *)w->memory.data + s->offset;
@@ -328,6 +330,15 @@ static tn_error *check_memory(const cpu_artefact *c, const tn__device_config *co
                     arena, constants, config->memory_limit);
 }
 
+/* Where some option needs it. */
+static tn_error *find_topology(cpu_artefact *c, const tn__device_config *config) {
+    c->memory = (tn__memory){.small_pages = config->small_pages, .numa = config->numa};
+    if (config->affinity <= TN__AFFINITY_COMPACT && config->numa == TN__NUMA_DEFAULT) return NULL;
+    TN__TRY(tn__topology_of(c->context, &c->memory.topology));
+    if (config->numa == TN__NUMA_DEFAULT) return NULL;
+    return tn__error_prefix(tn__topology_try(c->memory.topology, &c->context->allocator, config->numa), "option numa");
+}
+
 tn_error *tn__cpu_target(const tn__device_config *config, tn__target *out) {
     TN__TRY(tn__target_init(config->context, config->cpu, out));
     if (config->portable) TN__TRY(tn__target_make_portable(config->context, out));
@@ -343,7 +354,9 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
             tn_error *e = TN__FAIL(&c->context->allocator, UNSUPPORTED, "the cpu device has no string tensors");
             return n ? tn__node_error(g, n, e) : e;
         }
-    if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &(tn__pool_config){config->threads, config->spin_us, config->pinned}, &c->pool));
+    TN__TRY(find_topology(c, config));
+    const tn__pool_config threads = {config->threads, config->spin_us, config->affinity, c->memory.topology};
+    if (config->threads > 1) TN__TRY(tn__pool_acquire(c->context, &threads, &c->pool));
     TN__TRY(tn__cpu_target(config, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log, tn__dump_pass, &c->dump}, &own));
@@ -377,7 +390,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     tn__phase_end(&config->hook, "code generation");
     if (e) return e;
     tn__phase_begin(&config->hook, "packing");
-    e = tn__kprogram_pack(c->program, c->pool, config->small_pages);
+    e = tn__kprogram_pack(c->program, c->pool, &c->memory);
     tn__phase_end(&config->hook, "packing");
     return e;
 }
@@ -389,7 +402,6 @@ tn_error *tn__cpu_build(const tn__device_config *config, const tn_graph *g, cons
     c->base.device = &tn__device_cpu;
     c->context = config->context;
     c->flush_denormals = config->flush_denormals;
-    c->small_pages = config->small_pages;
     tn_context_retain(config->context);
     tn_error *e = tn__dump_begin(config, g, &c->dump);
     if (!e) e = compile(c, config, g, schedules);
