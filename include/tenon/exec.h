@@ -92,6 +92,7 @@ typedef struct tn_executable_stats {
     /* Launches and calls that option precision changed, and those with products of f32 that it left as they were; tn_profile_row.precision
      * says which and why. 0 with precision=f32. */
     uint32_t n_narrowed, n_kept;
+    uint32_t n_tuned; /* choices of schedules that option tuning's file made otherwise than the rules */
 } tn_executable_stats;
 TN_API TN_MUST_USE tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats *out_stats);
 

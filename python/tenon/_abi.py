@@ -137,6 +137,7 @@ class tn_executable_stats(C.Structure):
         ("from_cache", C.c_uint32),
         ("n_narrowed", C.c_uint32),
         ("n_kept", C.c_uint32),
+        ("n_tuned", C.c_uint32),
     ]
 
 

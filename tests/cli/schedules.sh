@@ -31,6 +31,11 @@ want 0 '"verdict"' tune "$work/m.tn" --kernels --dim N=40 --budget 1 --seconds 0
 want 0 "0 kernels searched" tune "$work/m.tn" --kernels --dim N=40 --budget 1 --seconds 0.05
 want 2 "wants no --goal" tune "$work/m.tn" --kernels --goal memory
 
+# a record says how many schedules were not the rules'
+printf 'graph "e" {\n  input %%1 "x" : f32[64,4096]\n  %%2 = exp(%%1) : f32[64,4096]\n  output "y" %%2\n}\n' > "$work/e.tn"
+want 0 "median" bench "$work/e.tn" --runs 5 --record --force --db "$work/r.db" --set tuning=ignore
+want 0 '"tuned": 0' records show 1 --db "$work/r.db"
+
 # killed in the middle of a search: what was tried is kept, and the same command ends it
 "$tenon" tune "$work/m.tn" --kernels --dim N=1000 --budget 1000 > "$work/out" 2>&1 &
 tried=$(wc -l < "$file.trials")

@@ -224,6 +224,8 @@ static void test_file(void **state) {
 
 /* ---- option -------------------------------------------------------------------------------------------------- */
 
+static uint32_t n_tuned; /* of the last program compiled */
+
 static tn_error *compile(tn_graph *g, const char *tuning, const char *budget) {
     tn_options *o;
     tn_executable *x;
@@ -233,6 +235,9 @@ static tn_error *compile(tn_graph *g, const char *tuning, const char *budget) {
     ok(tn_options_set(o, "tuning", tuning));
     ok(tn_options_set(o, "tuning_budget_ms", budget));
     tn_error *e = tn_compile(g, o, &x);
+    tn_executable_stats s = {.struct_size = sizeof s};
+    if (!e) ok(tn_executable_get_stats(x, &s));
+    n_tuned = s.n_tuned;
     tn_executable_release(x);
     tn_options_release(o);
     return e;
@@ -244,7 +249,7 @@ static void test_modes(void **state) {
     ok(compile(g, "use", "0"));
     assert_false(tn__os_file_exists(file));
     expect_error(compile(g, "require", "0"), TN_ERROR_NOT_FOUND, "tuning=record");
-    ok(compile(g, "record", "300"));
+    ok(compile(g, "record", "0"));
     ok(compile(g, "require", "0")); /* all that was asked for is there now */
     char *before, *after;
     size_t n_before, n_after;
@@ -253,6 +258,33 @@ static void test_modes(void **state) {
     ok(tn__os_read_file(&tn__allocator_malloc, file, 1 << 20, &after, &n_after));
     assert_int_equal(n_before, n_after);
     tn__free(&tn__allocator_malloc, before, n_before + 1), tn__free(&tn__allocator_malloc, after, n_after + 1);
+    tn_graph_release(g);
+}
+
+/* Every product of the file gets another tile than the rule's. */
+static tn_error *make_small(void *self, const tn__tuning_record *r) {
+    tn__tuning_record small = *r;
+    small.choice = (tn__choice){{[TN__KNOB_mr] = 1, [TN__KNOB_nv] = 1}};
+    if (!strncmp(r->signature, "mm ", 3)) tn__tuning_print(&small, self);
+    return NULL;
+}
+
+static void test_use(void **state) {
+    (void)state;
+    tn_graph *g = attention();
+    uint64_t bad;
+    tn__text more;
+    unlink(file);
+    ok(compile(g, "record", "0"));
+    assert_int_equal(n_tuned, 0);
+    tn__text_init(&more, &tn__allocator_malloc);
+    ok(tn__tuning_each_of_file(&tn__allocator_malloc, file, make_small, &more, &bad));
+    ok(tn__os_append_file(&tn__allocator_malloc, file, more.data, more.length));
+    tn__text_deinit(&more);
+    ok(compile(g, "use", "0"));
+    assert_int_equal(n_tuned, 3); /* products */
+    ok(compile(g, "ignore", "0"));
+    assert_int_equal(n_tuned, 0);
     tn_graph_release(g);
 }
 
@@ -285,7 +317,7 @@ int main(void) {
     tn_error *made = tn__os_make_private_folder(&tn__allocator_malloc, sub);
     if (made) return 2;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_choice_text), cmocka_unit_test(test_space), cmocka_unit_test(test_bits),
-                                       cmocka_unit_test(test_file), cmocka_unit_test(test_modes), cmocka_unit_test(test_misfit)};
+                                       cmocka_unit_test(test_file), cmocka_unit_test(test_modes), cmocka_unit_test(test_use), cmocka_unit_test(test_misfit)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(c);
     char command[100];

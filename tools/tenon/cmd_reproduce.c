@@ -28,8 +28,8 @@ static const char *text_at(const json_t *o, const char *a, const char *b) {
     return text ? text : "";
 }
 
-/* What differs of machine and version; each is said, none forbids to run. */
-static json_t *environment_differences(const json_t *record) {
+/* What differs of machine, version and tuned schedules; each is said, none forbids to run. */
+static json_t *environment_differences(const json_t *record, const timing *t) {
     static const char *const keys[] = {"tenon", "commit", "compiler", "cpu", "features", "kernel"};
     json_t *now = record_environment(), *list = json_array();
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -39,6 +39,12 @@ static json_t *environment_differences(const json_t *record) {
             json_array_append_new(list, json_string(text));
             free(text);
         }
+    }
+    const json_t *tuned = json_object_get(json_object_get(record, "stats"), "tuned"); /* older records know of none */
+    if (json_integer_value(tuned) != (json_int_t)t->stats.n_tuned) {
+        char *text = cli_printf("tuned schedules: recorded %lld, here %u", (long long)json_integer_value(tuned), t->stats.n_tuned);
+        json_array_append_new(list, json_string(text));
+        free(text);
     }
     json_decref(now);
     return list;
@@ -90,7 +96,7 @@ static void print_list(const char *what, const json_t *list) {
 
 static int report(const json_t *record, const timing *t, double low, double high, bool json) {
     bool bits = same_bits(record, t), time = t->low <= high && low <= t->high;
-    json_t *differences = environment_differences(record), *distortions = record_distortions(&t->distortions);
+    json_t *differences = environment_differences(record, t), *distortions = record_distortions(&t->distortions);
     if (json)
         cli_print_json(json_pack("{sb sb sf sf sf sf sf so so}", "same_bits", bits, "time_agrees", time, "recorded_low_s", low, "recorded_high_s",
                                  high, "median_s", t->median, "low_s", t->low, "high_s", t->high, "differences", differences, "distortions",

@@ -58,10 +58,11 @@ static json_t *outputs_json(const timing *t) {
 }
 
 static json_t *stats_json(const tn_executable_stats *s) {
-    return json_pack("{sI sI sI sI sI sI sI sI sI sI}", "flops", (json_int_t)s->flops, "compile_ns", (json_int_t)s->compile_ns, "arena_bytes",
+    return json_pack("{sI sI sI sI sI sI sI sI sI sI sI}", "flops", (json_int_t)s->flops, "compile_ns", (json_int_t)s->compile_ns, "arena_bytes",
                      (json_int_t)s->arena_bytes, "arena_lower_bound", (json_int_t)s->arena_lower_bound, "constant_bytes",
                      (json_int_t)s->constant_bytes, "code_bytes", (json_int_t)s->code_bytes, "kernels", (json_int_t)s->n_kernels, "calls",
-                     (json_int_t)s->n_calls, "narrowed", (json_int_t)s->n_narrowed, "kept", (json_int_t)s->n_kept);
+                     (json_int_t)s->n_calls, "narrowed", (json_int_t)s->n_narrowed, "kept", (json_int_t)s->n_kept,
+                     "tuned", (json_int_t)s->n_tuned);
 }
 
 static json_t *samples_json(const timing *t) {

@@ -435,6 +435,7 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
     s->code_bytes += c->code ? tn__code_bytes(c->code) : 0;
     if (c->code && tn__code_from_cache(c->code)) s->from_cache += (uint32_t)c->program->kernels.count;
     s->flops += (uint64_t)c->program->flops;
+    for (size_t i = 0; i < c->program->sites.count; i++) s->n_tuned += !tn__choice_is_rule(&c->program->sites.data[i].used);
     for (size_t i = 0; i < c->program->steps.count; i++) {
         tn__narrowing n = tn__kprogram_narrowing(c->program, &c->program->steps.data[i]);
         s->n_narrowed += n && n < TN__NARROWING_KEPT;
