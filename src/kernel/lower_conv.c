@@ -245,10 +245,16 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     for (int32_t i = 0; i < w.rank; i++) spatial_in *= w.in[i], spatial_out *= w.out[i], taps_all *= w.kernel[i];
     if (!tn__lower_partly_broadcast(l, root, 2)) tn__window_flatten(&w);
     int32_t last = w.rank - 1;
+    bool unrolled = (tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST);
     tn__tile tile = {.nv = 1};
     int64_t ocb = tn__ceil_div(out->dims[1], l->w), icb = in_block ? tn__ceil_div(x->dims[1], in_block) : x->dims[1];
     if (depthwise) tile.mr = (int32_t)(w.out[last] < 8 ? w.out[last] : 8);
-    else TN__TRY(conv_tile(l, root, &w, ocb, in_block, &tile));
+    else {
+        /* unrolled taps of single channels: weights of several taps live at once, and a tile that fills a large file of registers spills;
+         * of 16 registers a smaller tile costs more than the spills */
+        if (!in_block && unrolled && l->registers >= 32) tile.spare = 10;
+        TN__TRY(conv_tile(l, root, &w, ocb, in_block, &tile));
+    }
     int32_t nv = tile.nv;
     bool interleave = !depthwise && ocb % nv == 0;
 
@@ -268,7 +274,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!depthwise) d_icb = tn__build_dim(&b, icb, -1, 1);
     for (int32_t i = 0; i < w.rank; i++) taps[i] = tn__build_dim(&b, w.kernel[i], -1, 1);
     if (in_block && !depthwise) d_ici = tn__build_dim(&b, in_block, -1, 1);
-    if ((tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w)) || (depthwise && w.kernel[last] <= UNROLL_MOST)) k->unroll = 1u << taps[last];
+    if (unrolled) k->unroll = 1u << taps[last];
 
     uint32_t slot;
     tn_dtype in_dtype = x->dtype;
