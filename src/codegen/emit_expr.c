@@ -1,8 +1,9 @@
 /* Addresses, masks and scalar expressions of a kernel as LLVM IR. */
 #include "codegen/emit_state.h"
 
-/* For fetch_ahead: bytes from step to step that no prefetcher follows, and rows of a tile that hide what asking costs. */
-enum { FAR_BYTES = 1024, FEW_ROWS = 4 };
+/* For fetch_ahead: bytes from step to step that no prefetcher follows, and rows of a tile that hide what asking costs. For fetch_stream:
+ * steps that take as long as memory does, the part of the first cache that rows leave to others, a cache line. */
+enum { FAR_BYTES = 1024, FEW_ROWS = 4, STEPS_AHEAD = 64, ROWS_BYTES = 24 << 10, LINE_BYTES = 64 };
 
 LLVMTypeRef tn__emit_scalar_type(emitter *e, tn_dtype d, bool memory) {
     switch (d) {
@@ -171,6 +172,16 @@ static LLVMValueRef fill(emitter *e, tn_dtype d, LLVMTypeRef t, double value) {
     return tn__ir_const_like(&e->ir, LLVMGetUndef(t), value);
 }
 
+static void prefetch(emitter *e, int32_t buffer, LLVMValueRef offset, int64_t elements, unsigned locality) {
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->ir.context, 0), i32 = LLVMInt32TypeInContext(e->ir.context);
+    unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", 13);
+    LLVMValueRef at = LLVMBuildAdd(e->b, offset, tn__emit_c64(e, elements), "");
+    LLVMValueRef args[4] = {tn__emit_pointer(e, buffer, at), LLVMConstInt(i32, 0, false), LLVMConstInt(i32, locality, false),
+                            LLVMConstInt(i32, 1, false)};
+    LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, &pointer, 1),
+                   LLVMGetIntrinsicDeclaration(e->ir.module, id, &pointer, 1), args, 4, "");
+}
+
 /* Rows of a reduction that lie a page or so apart are no stream that hardware follows: each step asks for the vector that the next tile
  * along j will read of its row. */
 static void fetch_ahead(emitter *e, const tn__kexpr *x, LLVMValueRef offset) {
@@ -179,13 +190,19 @@ static void fetch_ahead(emitter *e, const tn__kexpr *x, LLVMValueRef offset) {
     int32_t inner = k->n_dims - 1;
     while (inner >= k->n_spatial && k->extent[inner] == 1) inner--;
     if (next <= 0 || inner < k->n_spatial || k->r_lanes || x->map.stride[inner] * element < FAR_BYTES || e->rows < FEW_ROWS) return;
-    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->ir.context, 0), i32 = LLVMInt32TypeInContext(e->ir.context);
-    unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", 13);
-    LLVMValueRef at = LLVMBuildAdd(e->b, offset, tn__emit_c64(e, next), "");
-    LLVMValueRef args[4] = {tn__emit_pointer(e, x->buffer, at), LLVMConstInt(i32, 0, false), LLVMConstInt(i32, 2, false),
-                            LLVMConstInt(i32, 1, false)};
-    LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ir.context, id, &pointer, 1),
-                   LLVMGetIntrinsicDeclaration(e->ir.module, id, &pointer, 1), args, 4, "");
+    prefetch(e, x->buffer, offset, next, 2);
+}
+
+/* Packed columns of a product whose rows do not stay in the first cache: prefetchers are busy with the rows then, each a stream that misses,
+ * and lose this one, which comes from farther away. */
+static void fetch_stream(emitter *e, const tn__kexpr *x, LLVMValueRef offset, int32_t j) {
+    const tn__kernel *k = e->k;
+    int32_t r = k->n_spatial;
+    if (k->n_dims != r + 1 || k->r_lanes || k->j < 0 || k->m < 0 || x->map.stride[k->m]) return;
+    int64_t element = tn_dtype_bits(k->buffer_dtype[x->buffer]) / 8, step = x->map.stride[r], column = x->map.stride[k->j];
+    if (step < k->lanes || step * element >= FAR_BYTES || e->rows * k->extent[r] * (int64_t)sizeof(float) < ROWS_BYTES) return;
+    if (column < step && j * column * element % LINE_BYTES) return; /* the line of the vector before */
+    prefetch(e, x->buffer, offset, STEPS_AHEAD * step, 3);
 }
 
 static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t j) {
@@ -225,6 +242,7 @@ static LLVMValueRef emit_load(emitter *e, const tn__kexpr *x, int32_t i, int32_t
         LLVMValueRef v = LLVMBuildLoad2(e->b, vt, p, "");
         LLVMSetAlignment(v, tn_dtype_bits(d) / 8);
         fetch_ahead(e, x, offset);
+        fetch_stream(e, x, offset, j);
         return from_memory(e, d, v);
     }
     LLVMValueRef ps = lane_pointers(e, x->buffer, st, offset, step, by_lane);

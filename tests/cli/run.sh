@@ -174,6 +174,21 @@ want 2 "no pass 'fusion'; there are" show "$work/g.tn" --after fusion
 want 1 "wants a size for 'N'" show "$work/g.tn" --kernel 0
 want 0 'define void' show "$work/g.tn" --kernel 0 --dim N=3
 want 1 "counted from 0" show "$work/g.tn" --kernel 9 --dim N=3
+# rows that fill the first cache: the kernel asks ahead for its columns
+cat > "$work/p.tn" << 'G'
+graph "p" symbols(K) {
+  input %1 "x" : f32[8,K]
+  input %2 "w" : f32[K,64]
+  %3 = matmul(%1, %2) : f32[8,64]
+  output "y" %3
+}
+G
+want 0 'llvm.prefetch' show "$work/p.tn" --kernel 0 --dim K=4096
+want 0 'define void' show "$work/p.tn" --kernel 0 --dim K=64
+if "$tenon" show "$work/p.tn" --kernel 0 --dim K=64 | grep -q 'llvm.prefetch'; then
+    echo "show: short rows need no asking ahead"
+    failed=1
+fi
 want 0 '"kind": "kernel"' profile "$work/g.tn" --dim N=3 --seconds 0 --json
 cat > "$work/w.tn" << 'G'
 graph "g" {
