@@ -1,9 +1,8 @@
 /* The search for tuned schedules.
  *
- * A round compiles the whole program with another choice at as many sites as can be told apart, and runs it in turn with the program as it
- * is; the times of the steps say what each choice did. Sites are told apart by units: kernels of one launch, and kernels with the same
- * signature, belong to one unit, and a round changes one site of it. Choices come in the order of the cost model, so a budget that ends
- * early has seen the likely ones. What wins is measured once more, all together, before it is kept. */
+ * A round compiles the whole program with another choice for as many kernels as share no launch (search_plan.h), and runs it in turn with
+ * the program as it is; the times of the launches say what each choice did. Choices come in the order of the cost model, so a budget that
+ * ends early has seen the likely ones. What wins is measured once more, all together, before it is kept. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,33 +12,13 @@
 #include "base/os_thread.h"
 #include "codegen/codegen.h"
 #include "device/cpu/cpu.h"
+#include "device/cpu/search_plan.h"
 #include "rt/tensor.h"
 
-enum { CHOICES_MOST = 96, LEAST_PAIRS = 7, MOST_PAIRS = 201, NO_UNIT = -1 };
+enum { LEAST_PAIRS = 7, MOST_PAIRS = 201 };
 static const double pairs_seconds = 0.2, final_seconds = 0.6;
-static const double least_gain = 0.01;   /* of the unit's time */
-static const double least_share = 0.002; /* of the program's time: a unit below it is left to the rule */
-
-/* A kernel by its signature. */
-typedef struct subject {
-    const char *signature; /* of the base program, or of the trial that showed it: copied into the arena */
-    tn__space space;
-    int32_t unit;
-    tn__choice best;
-    double ratio, error;   /* of best, against the rule */
-} subject;
-
-/* One choice to try. */
-typedef struct move {
-    uint32_t subject;
-    tn__choice choice;
-    bool done;
-} move;
-
-typedef struct unit {
-    TN__VEC(move) moves;
-    uint64_t ns;         /* of the base program */
-} unit;
+static const double least_gain = 0.01;   /* of the time of a kernel's launches */
+static const double least_share = 0.002; /* of the program's time: a kernel whose launches are below it is left to the rule */
 
 typedef struct search {
     const tn__device_config *config; /* the user's */
@@ -49,10 +28,7 @@ typedef struct search {
     const char *cpu;
     tn__tuning *table; /* the user's, to be filled */
     tn__arena arena;
-    TN__VEC(subject) subjects;
-    TN__VEC(unit) units;
-    int32_t *unit_of_node; /* by node of the program's graph */
-    size_t n_nodes;
+    tn__search_plan plan;
     tn_tensor **in, **out;
     uint32_t n_in, n_out;
     uint64_t deadline;
@@ -97,46 +73,36 @@ static void free_tensors(search *s) {
 typedef struct trial {
     tn__artefact *artefact;
     uint64_t *step_ns;
-    int32_t *unit_of_step;
     size_t n_steps;
 } trial;
-
-static int32_t unit_of_step(const search *s, const tn__step *step) {
-    for (uint32_t i = 0; i < step->n_stages; i++) {
-        uint32_t node = step->stages[i].node;
-        if (node != TN__NO_NODE && node < s->n_nodes && s->unit_of_node[node] != NO_UNIT) return s->unit_of_node[node];
-    }
-    return NO_UNIT;
-}
 
 static void trial_end(const search *s, trial *t) {
     if (t->artefact) tn__device_cpu.destroy(t->artefact);
     if (t->step_ns) tn__free(s->a, t->step_ns, t->n_steps * sizeof *t->step_ns);
-    if (t->unit_of_step) tn__free(s->a, t->unit_of_step, t->n_steps * sizeof *t->unit_of_step);
     *t = (trial){0};
 }
 
 static tn_error *trial_begin(const search *s, const tn__tuning *schedules, trial *t) {
     *t = (trial){0};
     TN__TRY(tn__cpu_build(&s->own, s->graph, schedules, &t->artefact));
-    const tn__kprogram *p = tn__cpu_program(t->artefact);
-    t->n_steps = p->steps.count;
+    t->n_steps = tn__cpu_program(t->artefact)->steps.count;
     t->step_ns = tn__alloc_zero(s->a, t->n_steps * sizeof *t->step_ns);
-    t->unit_of_step = tn__alloc_zero(s->a, t->n_steps * sizeof *t->unit_of_step);
-    tn_error *e = t->step_ns && t->unit_of_step ? NULL : tn__error_oom();
-    for (size_t i = 0; !e && s->unit_of_node && i < t->n_steps; i++) t->unit_of_step[i] = unit_of_step(s, &p->steps.data[i]);
+    tn_error *e = t->step_ns ? NULL : tn__error_oom();
     if (!e) e = tn__device_cpu.run(t->artefact, s->in, s->out); /* the first run touches its memory */
     if (e) trial_end(s, t);
     else tn__cpu_take_times(t->artefact, t->step_ns);
     return e;
 }
 
-/* One run; its time by unit is added to ns[]. */
+/* One run; its time by launch is added to ns[]. */
 static tn_error *trial_run(const search *s, trial *t, uint64_t *ns) {
     TN__TRY(tn__device_cpu.run(t->artefact, s->in, s->out));
     tn__cpu_take_times(t->artefact, t->step_ns);
-    for (size_t i = 0; i < t->n_steps; i++)
-        if (t->unit_of_step[i] != NO_UNIT) ns[t->unit_of_step[i]] += t->step_ns[i];
+    const tn__kprogram *p = tn__cpu_program(t->artefact);
+    for (size_t i = 0; i < t->n_steps; i++) {
+        int32_t launch = tn__plan_launch_of(&s->plan, &p->steps.data[i]);
+        if (launch != TN__NO_LAUNCH) ns[launch] += t->step_ns[i];
+    }
     return NULL;
 }
 
@@ -156,136 +122,65 @@ static void summarise(double *x, uint32_t n, double *out_median, double *out_err
 }
 
 typedef struct outcome {
-    double ratio, error; /* of a unit's times, trial to base */
+    double ratio, error; /* of the times of a subject's launches, trial to base */
 } outcome;
 
-/* Runs both in turn for some time; out[]: by unit. */
-static tn_error *compare(const search *s, trial *base, trial *other, double seconds, outcome *out) {
-    size_t units = s->units.count, bytes = MOST_PAIRS * units * sizeof(double);
+/* Runs both in turn for some time. out[i]: of subject which[i]. */
+static tn_error *compare(const search *s, trial *base, trial *other, double seconds, const uint32_t *which, uint32_t n_which, outcome *out) {
+    size_t launches = s->plan.n_launches, bytes = MOST_PAIRS * n_which * sizeof(double);
     double *ratios = tn__alloc(s->a, bytes + 1);
-    uint64_t *ns = tn__alloc(s->a, 2 * units * sizeof *ns + 1);
+    uint64_t *ns = tn__alloc(s->a, 2 * launches * sizeof *ns + 1);
     tn_error *e = ratios && ns ? NULL : tn__error_oom();
     uint64_t end = tn__os_now_ns() + (uint64_t)(seconds * 1e9);
     uint32_t n = 0;
     for (; !e && n < MOST_PAIRS && (n < LEAST_PAIRS || tn__os_now_ns() < end); n++) {
-        memset(ns, 0, 2 * units * sizeof *ns);
+        memset(ns, 0, 2 * launches * sizeof *ns);
         trial *order[2] = {n % 2 ? other : base, n % 2 ? base : other};
-        for (int i = 0; !e && i < 2; i++) e = trial_run(s, order[i], order[i] == base ? ns : ns + units);
-        for (size_t u = 0; u < units; u++) ratios[u * MOST_PAIRS + n] = ns[u] ? (double)ns[units + u] / (double)ns[u] : 1;
+        for (int i = 0; !e && i < 2; i++) e = trial_run(s, order[i], order[i] == base ? ns : ns + launches);
+        for (uint32_t i = 0; i < n_which; i++) {
+            const tn__subject *x = &s->plan.subjects.data[which[i]];
+            uint64_t was = tn__plan_sum(&s->plan, x, ns), is = tn__plan_sum(&s->plan, x, ns + launches);
+            ratios[i * MOST_PAIRS + n] = was ? (double)is / (double)was : 1;
+        }
         if (!e) e = tn__context_poll(s->config->context);
     }
-    for (size_t u = 0; !e && u < units; u++) summarise(&ratios[u * MOST_PAIRS], n, &out[u].ratio, &out[u].error);
+    for (uint32_t i = 0; !e && i < n_which; i++) summarise(&ratios[i * MOST_PAIRS], n, &out[i].ratio, &out[i].error);
     tn__free(s->a, ratios, bytes + 1);
-    tn__free(s->a, ns, 2 * units * sizeof *ns + 1);
+    tn__free(s->a, ns, 2 * launches * sizeof *ns + 1);
     return e;
 }
 
-/* ---- subjects and units -------------------------------------------------------------------------------------- */
-
-static int32_t find_subject(const search *s, const char *signature) {
-    for (size_t i = 0; i < s->subjects.count; i++)
-        if (!strcmp(s->subjects.data[i].signature, signature)) return (int32_t)i;
-    return -1;
-}
-
-static tn_error *add_subjects(search *s, const tn__kprogram *p) {
-    for (size_t i = 0; i < p->sites.count; i++) {
-        const tn__site *x = &p->sites.data[i];
-        if (tn__tuning_find(s->table, x->signature) || find_subject(s, x->signature) >= 0) continue;
-        subject y = {.signature = tn__arena_strdup(&s->arena, x->signature), .space = x->space, .unit = NO_UNIT, .ratio = 1};
-        if (!y.signature || !TN__PUSH(s->a, &s->subjects, y)) return tn__error_oom();
-    }
-    return NULL;
-}
-
-static uint32_t root_of(uint32_t *parent, uint32_t x) {
-    while (parent[x] != x) x = parent[x] = parent[parent[x]];
-    return x;
-}
-
-/* Joins nodes that share a launch, and subjects with the nodes of their sites. Elements: nodes, then subjects. */
-static void join_all(const search *s, const tn__kprogram *p, uint32_t *parent) {
-    for (size_t i = 0; i < p->steps.count; i++) {
-        const tn__step *step = &p->steps.data[i];
-        uint32_t first = TN__NO_NODE;
-        for (uint32_t k = 0; k < step->n_stages; k++) {
-            uint32_t node = step->stages[k].node;
-            if (node == TN__NO_NODE) continue;
-            if (first == TN__NO_NODE) first = node;
-            else parent[root_of(parent, node)] = root_of(parent, first);
-        }
-    }
-    for (size_t i = 0; i < p->sites.count; i++) {
-        int32_t at = find_subject(s, p->sites.data[i].signature);
-        if (at >= 0) parent[root_of(parent, p->sites.data[i].root)] = root_of(parent, (uint32_t)s->n_nodes + (uint32_t)at);
-    }
-}
-
-static tn_error *make_units(search *s, const tn__kprogram *p) {
-    s->n_nodes = p->graph->nodes.count;
-    size_t n = s->n_nodes + s->subjects.count;
-    uint32_t *parent = TN__ARENA_ARRAY(&s->arena, uint32_t, n + 1);
-    int32_t *unit_of_root = TN__ARENA_ARRAY(&s->arena, int32_t, n + 1);
-    s->unit_of_node = TN__ARENA_ARRAY(&s->arena, int32_t, s->n_nodes + 1);
-    if (!parent || !unit_of_root || !s->unit_of_node) return tn__error_oom();
-    for (size_t i = 0; i < n; i++) parent[i] = (uint32_t)i, unit_of_root[i] = NO_UNIT;
-    join_all(s, p, parent);
-    for (size_t i = 0; i < s->subjects.count; i++) {
-        int32_t *u = &unit_of_root[root_of(parent, (uint32_t)(s->n_nodes + i))];
-        if (*u == NO_UNIT) {
-            *u = (int32_t)s->units.count;
-            if (!TN__PUSH(s->a, &s->units, (unit){0})) return tn__error_oom();
-        }
-        s->subjects.data[i].unit = *u;
-    }
-    for (size_t i = 0; i < s->n_nodes; i++) s->unit_of_node[i] = unit_of_root[root_of(parent, (uint32_t)i)];
-    return NULL;
-}
-
-/* Which units are worth a search, and what to try in them: the subjects of a unit take turns. */
-static tn_error *make_moves(search *s, trial *base) {
-    uint64_t *ns = TN__ARENA_ARRAY(&s->arena, uint64_t, s->units.count + 1), all = 0;
+/* What to try of the base program. */
+static tn_error *make_plan(search *s, trial *base) {
+    const tn__kprogram *p = tn__cpu_program(base->artefact);
+    TN__TRY(tn__plan_add(&s->plan, p, s->table));
+    TN__TRY(tn__plan_launches(&s->plan, p));
+    uint64_t *ns = TN__ARENA_ARRAY(&s->arena, uint64_t, s->plan.n_launches + 1), all = 0;
     if (!ns) return tn__error_oom();
     for (int i = 0; i < 3; i++) {
-        memset(ns, 0, s->units.count * sizeof *ns);
+        memset(ns, 0, s->plan.n_launches * sizeof *ns);
         TN__TRY(trial_run(s, base, ns));
     }
     for (size_t i = 0; i < base->n_steps; i++) all += base->step_ns[i];
-    size_t n = s->subjects.count;
-    tn__choice *choices = TN__ARENA_ARRAY(&s->arena, tn__choice, (n + 1) * CHOICES_MOST);
-    uint32_t *counts = TN__ARENA_ARRAY(&s->arena, uint32_t, n + 1);
-    if (!choices || !counts) return tn__error_oom();
-    for (size_t i = 0; i < n; i++) {
-        const subject *x = &s->subjects.data[i];
-        if ((double)ns[x->unit] < least_share * (double)all) continue; /* not worth it */
-        counts[i] = tn__space_choices(&x->space, s->config->threads > 1, &choices[i * CHOICES_MOST], CHOICES_MOST);
-    }
-    for (uint32_t at = 0; at < CHOICES_MOST; at++)
-        for (size_t i = 0; i < n; i++) {
-            if (at >= counts[i]) continue;
-            move m = {.subject = (uint32_t)i, .choice = choices[i * CHOICES_MOST + at]};
-            if (!TN__PUSH(s->a, &s->units.data[s->subjects.data[i].unit].moves, m)) return tn__error_oom();
-        }
-    return NULL;
+    return tn__plan_choices(&s->plan, ns, least_share * (double)all, s->config->threads > 1);
 }
 
 /* ---- what was tried before ----------------------------------------------------------------------------------- */
 
-static void judge(subject *x, const tn__choice *c, double ratio, double error) {
-    double margin = 2 * error > least_gain ? 2 * error : least_gain;
-    if (ratio + margin < 1 && ratio + error < x->ratio) x->best = *c, x->ratio = ratio, x->error = error;
+static void judge(tn__subject *x, const tn__choice *c, const outcome *o) {
+    double margin = 2 * o->error > least_gain ? 2 * o->error : least_gain;
+    if (o->ratio + margin < 1 && o->ratio + o->error < x->ratio) x->best = *c, x->ratio = o->ratio, x->error = o->error;
 }
 
 static tn_error *take_trial(void *self, const tn__tuning_record *r) {
     search *s = self;
-    int32_t at = find_subject(s, r->signature);
+    int32_t at = tn__plan_find(&s->plan, r->signature);
     if (at < 0 || strcmp(r->cpu, s->cpu) || strcmp(r->generator, tn__generator_version()) || r->threads != s->config->threads) return NULL;
-    unit *u = &s->units.data[s->subjects.data[at].unit];
-    for (size_t i = 0; i < u->moves.count; i++) {
-        move *m = &u->moves.data[i];
-        if (m->done || m->subject != (uint32_t)at || !tn__choice_equal(&m->choice, &r->choice)) continue;
-        m->done = true;
-        judge(&s->subjects.data[at], &m->choice, r->ratio, r->error);
+    tn__subject *x = &s->plan.subjects.data[at];
+    for (uint32_t i = 0; i < x->n_choices; i++) {
+        if (x->done[i] || !tn__choice_equal(&x->choices[i], &r->choice)) continue;
+        tn__subject_done(x, (int32_t)i);
+        judge(x, &r->choice, &(outcome){r->ratio, r->error});
     }
     return NULL;
 }
@@ -303,108 +198,103 @@ static tn_error *append(const search *s, const char *path, tn__text *lines) {
     return e;
 }
 
-static tn__tuning_record record_of(const search *s, const subject *x, const tn__choice *c, double ratio, double error) {
-    return (tn__tuning_record){s->cpu, tn__generator_version(), x->signature, *c, ratio, error, s->config->threads};
+static tn__tuning_record record_of(const search *s, const tn__subject *x, const tn__choice *c, const outcome *o) {
+    return (tn__tuning_record){s->cpu, tn__generator_version(), x->signature, *c, o->ratio, o->error, s->config->threads};
 }
 
 /* ---- rounds -------------------------------------------------------------------------------------------------- */
 
-/* The next move of each unit; how many there are. */
-static uint32_t next_moves(search *s, move **next) {
-    uint32_t n = 0;
-    for (size_t u = 0; u < s->units.count; u++) {
-        next[u] = NULL;
-        for (size_t i = 0; !next[u] && i < s->units.data[u].moves.count; i++)
-            if (!s->units.data[u].moves.data[i].done) next[u] = &s->units.data[u].moves.data[i];
-        n += next[u] != NULL;
-    }
-    return n;
-}
+/* Room for one entry for each subject. */
+typedef struct search_round {
+    uint32_t *which, n;
+    outcome *found;
+} search_round;
 
-static tn_error *play(search *s, trial *base, move *const *next, outcome *found) {
+static const tn__choice *choice_of(const tn__subject *x, bool winners) { return winners ? &x->best : &x->choices[tn__subject_next(x)]; }
+
+/* Compares the program with other choices for the subjects of r with the base. Which: `winners`, their best so far; else their next. */
+static tn_error *play(search *s, trial *base, const search_round *r, bool winners, double seconds) {
     tn__tuning *schedules;
     trial t = {0};
     TN__TRY(tn__tuning_create(s->a, &schedules));
     tn_error *e = NULL;
-    for (size_t u = 0; !e && u < s->units.count; u++)
-        if (next[u]) e = tn__tuning_put(schedules, s->subjects.data[next[u]->subject].signature, &next[u]->choice);
+    for (uint32_t i = 0; !e && i < r->n; i++) {
+        const tn__subject *x = &s->plan.subjects.data[r->which[i]];
+        e = tn__tuning_put(schedules, x->signature, choice_of(x, winners));
+    }
     if (!e) e = trial_begin(s, schedules, &t);
-    if (!e) e = compare(s, base, &t, pairs_seconds, found);
+    if (!e) e = compare(s, base, &t, seconds, r->which, r->n, r->found);
+    if (!e && winners) e = tn__plan_add(&s->plan, tn__cpu_program(t.artefact), s->table); /* launches that come apart show sites of their own */
     trial_end(s, &t);
     tn__tuning_destroy(schedules);
     return e;
 }
 
-static size_t longest(const search *s) {
-    size_t n = 0;
-    for (size_t u = 0; u < s->units.count; u++)
-        if (s->units.data[u].moves.count > n) n = s->units.data[u].moves.count;
-    return n;
+static tn_error *play_round(search *s, trial *base, const search_round *r) {
+    tn_error *e = play(s, base, r, false, pairs_seconds);
+    bool too_large = e && tn_error_get_code(e) == TN_ERROR_LIMIT_EXCEEDED; /* it needs more memory than option memory_limit allows */
+    if (too_large) tn_error_destroy(e);
+    else if (e) return e;
+    tn__text lines;
+    tn__text_init(&lines, s->a);
+    for (uint32_t i = 0; i < r->n; i++) {
+        tn__subject *x = &s->plan.subjects.data[r->which[i]];
+        int32_t at = tn__subject_next(x);
+        tn__subject_done(x, at);
+        if (too_large) continue;
+        judge(x, &x->choices[at], &r->found[i]);
+        tn__tuning_record record = record_of(s, x, &x->choices[at], &r->found[i]);
+        tn__tuning_print(&record, &lines);
+    }
+    if (s->trials_path) return append(s, s->trials_path, &lines);
+    tn__text_deinit(&lines);
+    return NULL;
 }
 
-static tn_error *rounds(search *s, trial *base, move **next, outcome *found) {
-    size_t most = longest(s);
-    for (size_t r = 1;; r++) {
-        TN__TRY(take_trials(s));
-        if (!next_moves(s, next) || !s->config->tuning_budget_ms || (r > 1 && tn__os_now_ns() >= s->deadline)) return NULL;
+static tn_error *rounds(search *s, trial *base, search_round *r) {
+    TN__TRY(take_trials(s));
+    uint32_t most = tn__plan_rounds(&s->plan, r->which);
+    for (uint32_t n = 1;; n++) {
+        if (n > 1) TN__TRY(take_trials(s));
+        r->n = tn__plan_next(&s->plan, r->which);
+        if (!r->n || !s->config->tuning_budget_ms || (n > 1 && tn__os_now_ns() >= s->deadline)) return NULL;
         char name[64];
-        snprintf(name, sizeof name, "schedule search: round %zu of at most %zu", r, most);
+        snprintf(name, sizeof name, "schedule search: round %" PRIu32 " of at most %" PRIu32, n, most);
         tn__phase_begin(&s->config->hook, name);
-        tn_error *e = play(s, base, next, found);
+        tn_error *e = play_round(s, base, r);
         tn__phase_end(&s->config->hook, name);
-        if (e && tn_error_get_code(e) == TN_ERROR_LIMIT_EXCEEDED) { /* it needs more memory than option memory_limit allows */
-            tn_error_destroy(e);
-            for (size_t u = 0; u < s->units.count; u++)
-                if (next[u]) next[u]->done = true;
-            continue;
-        }
         if (e) return e;
-        tn__text lines;
-        tn__text_init(&lines, s->a);
-        for (size_t u = 0; u < s->units.count; u++) {
-            if (!next[u]) continue;
-            subject *x = &s->subjects.data[next[u]->subject];
-            next[u]->done = true;
-            judge(x, &next[u]->choice, found[u].ratio, found[u].error);
-            tn__tuning_record record = record_of(s, x, &next[u]->choice, found[u].ratio, found[u].error);
-            tn__tuning_print(&record, &lines);
-        }
-        if (s->trials_path) TN__TRY(append(s, s->trials_path, &lines));
-        else tn__text_deinit(&lines);
     }
 }
 
-/* All that won, together, against the rules: a unit that does not win again goes back to them. */
-static tn_error *confirm(search *s, trial *base, outcome *found) {
-    tn__tuning *schedules;
-    trial t = {0};
-    bool any = false;
-    TN__TRY(tn__tuning_create(s->a, &schedules));
-    tn_error *e = NULL;
-    for (size_t i = 0; !e && i < s->subjects.count; i++) {
-        const subject *x = &s->subjects.data[i];
-        if (tn__choice_is_rule(&x->best)) continue;
-        any = true;
-        e = tn__tuning_put(schedules, x->signature, &x->best);
+/* All that won, together, against the rules: what does not win again goes back to them. As long as something does that shares a launch
+ * with what stays, the rest is measured again, for it was measured in that company. */
+static tn_error *confirm(search *s, trial *base, search_round *r) {
+    static const char name[] = "schedule search: once more, all together";
+    bool again = true;
+    while (again) {
+        again = false, r->n = 0;
+        for (size_t i = 0; i < s->plan.n_tried; i++)
+            if (!tn__choice_is_rule(&s->plan.subjects.data[i].best)) r->which[r->n++] = (uint32_t)i;
+        if (!r->n) return NULL;
+        tn__phase_begin(&s->config->hook, name);
+        tn_error *e = play(s, base, r, true, final_seconds);
+        tn__phase_end(&s->config->hook, name);
+        if (e) return e;
+        for (uint32_t i = 0; i < r->n; i++) {
+            tn__subject *x = &s->plan.subjects.data[r->which[i]];
+            const outcome *o = &r->found[i];
+            double margin = 2 * o->error > least_gain / 2 ? 2 * o->error : least_gain / 2;
+            if (o->ratio + margin < 1) x->ratio = o->ratio, x->error = o->error;
+            else x->best = (tn__choice){{0}}, x->ratio = 1, x->error = 0;
+        }
+        for (uint32_t i = 0; i < r->n; i++)
+            for (uint32_t k = 0; k < r->n; k++) {
+                const tn__subject *x = &s->plan.subjects.data[r->which[i]], *y = &s->plan.subjects.data[r->which[k]];
+                again |= tn__choice_is_rule(&x->best) && !tn__choice_is_rule(&y->best) && tn__plan_share(&s->plan, x, y);
+            }
     }
-    if (any) {
-        tn__phase_begin(&s->config->hook, "schedule search: once more, all together");
-        if (!e) e = trial_begin(s, schedules, &t);
-        if (!e) e = compare(s, base, &t, final_seconds, found);
-        if (!e) e = add_subjects(s, tn__cpu_program(t.artefact)); /* launches that come apart show sites of their own */
-        tn__phase_end(&s->config->hook, "schedule search: once more, all together");
-    }
-    for (size_t i = 0; !e && any && i < s->subjects.count; i++) {
-        subject *x = &s->subjects.data[i];
-        if (x->unit == NO_UNIT || tn__choice_is_rule(&x->best)) continue;
-        const outcome *o = &found[x->unit];
-        double margin = 2 * o->error > least_gain / 2 ? 2 * o->error : least_gain / 2;
-        if (o->ratio + margin < 1) x->ratio = o->ratio, x->error = o->error;
-        else x->best = (tn__choice){{0}}, x->ratio = 1, x->error = 0;
-    }
-    trial_end(s, &t);
-    tn__tuning_destroy(schedules);
-    return e;
+    return NULL;
 }
 
 static tn_error *keep(search *s) {
@@ -412,10 +302,10 @@ static tn_error *keep(search *s) {
     tn__text_init(&lines, s->a);
     tn_error *e = NULL;
     uint32_t better = 0;
-    for (size_t i = 0; !e && i < s->subjects.count; i++) {
-        const subject *x = &s->subjects.data[i];
+    for (size_t i = 0; !e && i < s->plan.subjects.count; i++) {
+        const tn__subject *x = &s->plan.subjects.data[i];
         better += !tn__choice_is_rule(&x->best);
-        tn__tuning_record record = record_of(s, x, &x->best, x->ratio, x->error);
+        tn__tuning_record record = record_of(s, x, &x->best, &(outcome){x->ratio, x->error});
         tn__tuning_print(&record, &lines);
         e = tn__tuning_put(s->table, x->signature, &x->best);
     }
@@ -423,7 +313,7 @@ static tn_error *keep(search *s) {
     else tn__text_deinit(&lines);
     if (!e)
         tn__log_to(&s->config->log, TN_LOG_INFO, "schedule search: %zu kernels, %" PRIu32 " with another schedule than the rule's",
-                s->subjects.count, better);
+                s->plan.subjects.count, better);
     return e;
 }
 
@@ -433,25 +323,23 @@ static tn_error *run(search *s) {
     TN__TRY(tn__tuning_create(s->a, &none));
     tn_error *e = make_tensors(s);
     if (!e) e = trial_begin(s, none, &base);
+    tn__tuning_destroy(none);
     if (e && tn_error_get_code(e) == TN_ERROR_OUT_OF_RANGE) { /* a check of values: these are not what the graph wants */
         tn__log_to(&s->config->log, TN_LOG_WARN, "schedule search: nothing is tuned, the graph does not run on zeros for integers: %s",
                 tn_error_get_message(e));
         tn_error_destroy(e);
-        tn__tuning_destroy(none);
         return NULL;
     }
-    if (!e) e = add_subjects(s, tn__cpu_program(base.artefact));
-    if (!e) e = make_units(s, tn__cpu_program(base.artefact));
-    for (size_t i = 0; !e && i < base.n_steps; i++)
-        base.unit_of_step[i] = unit_of_step(s, &tn__cpu_program(base.artefact)->steps.data[i]);
-    if (!e) e = make_moves(s, &base);
-    move **next = e ? NULL : TN__ARENA_ARRAY(&s->arena, move *, s->units.count + 1);
-    outcome *found = e ? NULL : TN__ARENA_ARRAY(&s->arena, outcome, s->units.count + 1);
-    if (!e && (!next || !found)) e = tn__error_oom();
-    if (!e) e = rounds(s, &base, next, found);
-    if (!e) e = confirm(s, &base, found);
+    if (!e) e = make_plan(s, &base);
+    search_round r = {0};
+    if (!e) {
+        r.which = TN__ARENA_ARRAY(&s->arena, uint32_t, s->plan.n_tried + 1);
+        r.found = TN__ARENA_ARRAY(&s->arena, outcome, s->plan.n_tried + 1);
+        if (!r.which || !r.found) e = tn__error_oom();
+    }
+    if (!e) e = rounds(s, &base, &r);
+    if (!e) e = confirm(s, &base, &r);
     trial_end(s, &base);
-    tn__tuning_destroy(none);
     return e ? e : keep(s);
 }
 
@@ -482,12 +370,11 @@ tn_error *tn__cpu_search(const tn__device_config *config, const tn_graph *g, con
     s.own.dump_folder = NULL;
     s.deadline = tn__os_now_ns() + config->tuning_budget_ms * 900000; /* the rest is for the last comparison */
     tn__arena_init(&s.arena, s.a);
+    tn__plan_init(&s.plan, s.a, &s.arena);
     tn_error *e = make_folder(&s);
     if (!e) e = run(&s);
     free_tensors(&s);
-    for (size_t u = 0; u < s.units.count; u++) TN__VEC_FREE(s.a, &s.units.data[u].moves);
-    TN__VEC_FREE(s.a, &s.units);
-    TN__VEC_FREE(s.a, &s.subjects);
+    tn__plan_deinit(&s.plan);
     tn__arena_deinit(&s.arena);
     return e;
 }
