@@ -78,7 +78,7 @@ static tn_error *check_topology(const tn_allocator *a, const tn_options *o) {
     return TN__FAIL(a, UNSUPPORTED, "option %s=%s: this build of Tenon has no libhwloc", tn__option_infos[which].name, o->values[which]);
 }
 
-static tn_error *settings_create(tn_context *context, const tn_options *o, tn__settings **out) {
+tn_error *tn__settings_create(tn_context *context, const tn_options *o, tn__settings **out) {
     const tn_allocator *a = &context->allocator;
     const char *name = o->values[TN__OPTION_device];
     const tn__device_vtable *device = tn__device_find(name);
@@ -590,7 +590,7 @@ static tn_error *compile(const tn_graph *graph, const tn_options *options, bool 
     tn__settings *settings = NULL;
     tn_graph *copy = NULL;
     tn_executable *executable = NULL;
-    tn_error *e = settings_create(graph->context, options ? options : defaults, &settings);
+    tn_error *e = tn__settings_create(graph->context, options ? options : defaults, &settings);
     if (!e) {
         settings->config.dry = dry;
         e = settings_trace(settings, options ? options : defaults);

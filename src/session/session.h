@@ -34,6 +34,10 @@ enum { TN__SLICE_ELEMENTS = 64, TN__DIRECT_ELEMENTS = 4096 };
 /* Nested bodies and late-bound rests; each level costs C stack at run time. */
 enum { TN__MAX_LEVELS = 256 };
 
+/* ---- executable.c: what options mean ---- */
+
+tn_error *tn__settings_create(tn_context *context, const tn_options *options, tn__settings **out_settings);
+
 /* ---- executable.c: executables inside executables ---- */
 
 /* Retains `graph`, which must not change any more. varying (NULL: none) per input: its value differs from call to call, so it is

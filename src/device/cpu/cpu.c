@@ -345,6 +345,18 @@ tn_error *tn__cpu_target(const tn__device_config *config, tn__target *out) {
     return config->fast_math ? tn__target_set_fast_math(config->context, config->fast_math, out) : NULL;
 }
 
+tn__lower_config tn__cpu_lowering(const tn__device_config *config, const tn__target *target, const tn__tuning *schedules) {
+    tn__lower_config lower = {.lanes = target->lanes, .registers = target->registers, .weights = config->weights, .tf32 = config->tf32,
+                              .winograd_error = config->winograd_error, .tuning = schedules};
+#define TN_PASS(name, kind, help) TN__PASS_##kind(name)
+#define TN__PASS_GRAPH(name)
+#define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
+#include "pass/passes.def"
+#undef TN__PASS_GRAPH
+#undef TN__PASS_LOWER
+    return lower;
+}
+
 static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const tn_graph *g, const tn__tuning *schedules) {
     tn_graph *own;
     tn__target target;
@@ -360,14 +372,7 @@ static tn_error *compile(cpu_artefact *c, const tn__device_config *config, const
     TN__TRY(tn__cpu_target(config, &target));
     TN__TRY(tn__target_check_host(c->context, &target));
     TN__TRY(tn__passes_run(g, config->disabled_passes, NULL, &(tn__pass_watch){&config->hook, &config->log, tn__dump_pass, &c->dump}, &own));
-    tn__lower_config lower = {.lanes = target.lanes, .registers = target.registers, .weights = config->weights, .tf32 = config->tf32,
-                              .winograd_error = config->winograd_error, .tuning = schedules};
-#define TN_PASS(name, kind, help) TN__PASS_##kind(name)
-#define TN__PASS_GRAPH(name)
-#define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
-#include "pass/passes.def"
-#undef TN__PASS_GRAPH
-#undef TN__PASS_LOWER
+    const tn__lower_config lower = tn__cpu_lowering(config, &target, schedules);
     size_t own_nodes = own->nodes.count;
     tn__phase_begin(&config->hook, "lowering");
     tn_error *e = tn__kprogram_create(c->context, own, &lower, &c->program);
