@@ -71,13 +71,18 @@ tn__topology_counts tn__topology_count(const tn__topology *t) {
 /* ---- the order of processors ---------------------------------------------------------------------------------- */
 
 typedef struct place {
-    int32_t number; /* of the system */
-    int32_t core, sibling, group, core_in_group; /* sibling: the how-manieth thread of its core that may be used */
+    tn__processor processor;
+    int32_t sibling, group, core_in_group; /* sibling: the how-manieth thread of its core that may be used */
 } place;
+
+static int by_number(const void *x, const void *y) {
+    const place *a = x, *b = y;
+    return a->processor.number - b->processor.number;
+}
 
 static int by_core(const void *x, const void *y) {
     const place *a = x, *b = y;
-    return a->sibling != b->sibling ? a->sibling - b->sibling : a->core - b->core;
+    return a->sibling != b->sibling ? a->sibling - b->sibling : a->processor.core - b->processor.core;
 }
 
 static int by_spread(const void *x, const void *y) {
@@ -87,13 +92,17 @@ static int by_spread(const void *x, const void *y) {
     return a->group - b->group;
 }
 
-/* The node of memory that the processor is near, or its package where all share one node. */
-static int32_t group_of(const tn__topology *t, hwloc_obj_t pu) {
-    hwloc_obj_t package = hwloc_get_ancestor_obj_by_type(t->hwloc, HWLOC_OBJ_PACKAGE, pu);
-    if (count(t, HWLOC_OBJ_NUMANODE) < 2) return package ? (int32_t)package->logical_index : 0;
-    for (hwloc_obj_t node = NULL; (node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node));)
-        if (hwloc_bitmap_isset(node->cpuset, pu->os_index)) return (int32_t)node->logical_index;
-    return 0;
+static hwloc_obj_t node_of(const tn__topology *t, hwloc_obj_t pu) {
+    hwloc_obj_t node = NULL;
+    while ((node = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_NUMANODE, node)))
+        if (hwloc_bitmap_isset(node->cpuset, pu->os_index)) break;
+    return node;
+}
+
+/* What SPREAD goes over: nodes, or packages where all share one node. */
+static int32_t group_of(const tn__topology *t, hwloc_obj_t pu, hwloc_obj_t node) {
+    hwloc_obj_t group = count(t, HWLOC_OBJ_NUMANODE) < 2 ? hwloc_get_ancestor_obj_by_type(t->hwloc, HWLOC_OBJ_PACKAGE, pu) : node;
+    return group ? (int32_t)group->logical_index : 0;
 }
 
 /* In hwloc's order, in which the threads of a core are neighbours, and so are the cores of a node. */
@@ -101,10 +110,11 @@ static int32_t list(const tn__topology *t, place *places) {
     int32_t n = 0;
     for (hwloc_obj_t pu = NULL; (pu = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_PU, pu));) {
         if (!hwloc_bitmap_isset(t->allowed, pu->os_index)) continue;
-        hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t->hwloc, HWLOC_OBJ_CORE, pu);
+        hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t->hwloc, HWLOC_OBJ_CORE, pu), node = node_of(t, pu);
         place *p = &places[n], *before = n ? p - 1 : NULL;
-        *p = (place){.number = (int32_t)pu->os_index, .core = (int32_t)(core ? core : pu)->logical_index, .group = group_of(t, pu)};
-        if (before && before->core == p->core) p->sibling = before->sibling + 1, p->core_in_group = before->core_in_group;
+        *p = (place){{(int32_t)pu->os_index, (int32_t)(core ? core : pu)->logical_index, node ? (int32_t)node->os_index : -1},
+                     .group = group_of(t, pu, node)};
+        if (before && before->processor.core == p->processor.core) p->sibling = before->sibling + 1, p->core_in_group = before->core_in_group;
         else
             for (int32_t i = 0; i < n; i++)
                 if (places[i].group == p->group && places[i].core_in_group >= p->core_in_group) p->core_in_group = places[i].core_in_group + 1;
@@ -113,17 +123,31 @@ static int32_t list(const tn__topology *t, place *places) {
     return n;
 }
 
-int32_t tn__topology_order(const tn__topology *t, tn__affinity affinity, int32_t *out, int32_t most) {
+int32_t tn__topology_order(const tn__topology *t, tn__affinity affinity, tn__processor *out, int32_t most) {
+    int (*const before)(const void *, const void *) = affinity == TN__AFFINITY_CORES ? by_core : affinity == TN__AFFINITY_SPREAD ? by_spread : by_number;
     size_t bytes = (size_t)(count(t, HWLOC_OBJ_PU) + 1) * sizeof(place);
     place *places = tn__alloc_zero(&t->allocator, bytes);
     if (!places) return 0;
     int32_t n = list(t, places);
-    if (affinity == TN__AFFINITY_CORES || affinity == TN__AFFINITY_SPREAD)
-        qsort(places, (size_t)n, sizeof *places, affinity == TN__AFFINITY_CORES ? by_core : by_spread);
+    qsort(places, (size_t)n, sizeof *places, before);
     if (n > most) n = most;
-    for (int32_t i = 0; i < n; i++) out[i] = places[i].number;
+    for (int32_t i = 0; i < n; i++) out[i] = places[i].processor;
     tn__free(&t->allocator, places, bytes);
     return n;
+}
+
+bool tn__topology_is_near(const tn__topology *t, int32_t node) {
+    hwloc_obj_t found = node < 0 ? NULL : hwloc_get_numanode_obj_by_os_index(t->hwloc, (unsigned)node);
+    return found && hwloc_bitmap_intersects(found->cpuset, t->allowed);
+}
+
+uint64_t tn__topology_cache_bytes(const tn__topology *t) {
+    static const hwloc_obj_type_t levels[] = {HWLOC_OBJ_L5CACHE, HWLOC_OBJ_L4CACHE, HWLOC_OBJ_L3CACHE, HWLOC_OBJ_L2CACHE};
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels && !bytes; i++)
+        for (hwloc_obj_t cache = NULL; (cache = hwloc_get_next_obj_by_type(t->hwloc, levels[i], cache));)
+            if (hwloc_bitmap_intersects(cache->cpuset, t->allowed)) bytes += cache->attr->cache.size;
+    return bytes;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
@@ -163,9 +187,11 @@ tn_error *tn__topology_create(const tn_allocator *a, const char *description, tn
 
 void tn__topology_destroy(tn__topology *t) { (void)t; }
 tn__topology_counts tn__topology_count(const tn__topology *t) { return (void)t, (tn__topology_counts){0}; }
-int32_t tn__topology_order(const tn__topology *t, tn__affinity affinity, int32_t *out, int32_t most) {
+int32_t tn__topology_order(const tn__topology *t, tn__affinity affinity, tn__processor *out, int32_t most) {
     return (void)t, (void)affinity, (void)out, (void)most, 0;
 }
+bool tn__topology_is_near(const tn__topology *t, int32_t node) { return (void)t, (void)node, false; }
+uint64_t tn__topology_cache_bytes(const tn__topology *t) { return (void)t, 0; }
 tn_error *tn__topology_try(const tn__topology *t, const tn_allocator *a, tn__numa numa) {
     (void)t, (void)numa;
     return TN__FAIL(a, UNSUPPORTED, "this build of Tenon has no libhwloc");

@@ -21,10 +21,19 @@ typedef struct tn__topology_counts {
 } tn__topology_counts;
 tn__topology_counts tn__topology_count(const tn__topology *t);
 
-/* The processors that this process may run on, by their system numbers, in the order in which threads take them; the first `most` of them.
- * CORES: a thread of each core first, then the second of each; SPREAD: the same, but neighbours of the order lie on different nodes of
- * memory (on different packages where there is one node). Returns how many. */
-int32_t tn__topology_order(const tn__topology *t, tn__affinity affinity, int32_t *out, int32_t most);
+typedef struct tn__processor {
+    int32_t number; /* of the system */
+    int32_t core;   /* the how-manieth of the machine */
+    int32_t node;   /* of memory that it is near, by the system's number; -1: not known */
+} tn__processor;
+/* The processors that this process may run on, in the order in which threads take them; the first `most` of them. Returns how many.
+ * COMPACT: by their numbers; CORES: a thread of each core first, then the second of each; SPREAD: the same, but neighbours of the order
+ * lie on different nodes of memory (on different packages where there is one node). */
+int32_t tn__topology_order(const tn__topology *t, tn__affinity affinity, tn__processor *out, int32_t most);
+/* Whether this process may run near this node of memory (the system's number). More than one node may be near: memory of two kinds. */
+bool tn__topology_is_near(const tn__topology *t, int32_t node);
+/* Of all caches of the last level that this process may use together; 0: not known. */
+uint64_t tn__topology_cache_bytes(const tn__topology *t);
 
 /* UNSUPPORTED, with the reason, where the system does not let this process say so. */
 tn_error *tn__topology_try(const tn__topology *t, const tn_allocator *a, tn__numa numa);

@@ -34,7 +34,8 @@ struct tn__pool {
     int32_t threads;
     uint64_t spin_ns;
     tn__affinity affinity;
-    int32_t *processors, n_processors; /* of CORES and SPREAD: `threads` of them or fewer; owned */
+    tn__processor *processors; /* of CORES and SPREAD: `threads` of them or fewer; owned */
+    int32_t n_processors;
     int32_t n_started; /* workers[1 .. n_started] have a thread */
     worker *workers;   /* owned, `threads` of them; [0] is unused: it is the caller */
 
@@ -91,7 +92,7 @@ static void worker_main(void *self) {
     uint64_t epoch = 0;
     uint64_t idle_since = 0;
     uint32_t spins = 0;
-    if (p->n_processors) tn__os_thread_pin_to(p->processors[w->index % p->n_processors]);
+    if (p->n_processors) tn__os_thread_pin_to(p->processors[w->index % p->n_processors].number);
     else if (p->affinity == TN__AFFINITY_COMPACT) tn__os_thread_pin(w->index);
     while (!atomic_load(&p->stop)) {
         uint64_t state = atomic_load(&p->state);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # tenon doctor on a product that waits for its weights, or does not: the ceilings say so, and they are planted. Other rules are planted in
-# unit.test_doctor; that one hint is given does not mean that it is the only one in a build with assertions, on a busy machine.
+# unit.test_doctor, the shape of a machine by HWLOC_SYNTHETIC; that one hint is given does not mean that it is the only one in a build with assertions, on a busy machine.
 # usage: doctor.sh TENON
 set -u
 tenon=$1
@@ -40,6 +40,39 @@ none "try: --set precision"
 kept 1 1e9 1e30 ""
 want 0 " a call, 1 steps" $doctor
 none "memory_bound"
+
+# more threads than processors that are left to the process
+if [ "$(field processors)" -gt 1 ]; then
+    whole=$machine
+    machine="$(field cpu), 1 processors, $(field loops)" # what the ceilings are kept for
+    kept 2 1e9 1e30 ""
+    itself=$tenon tenon=taskset
+    want 0 "2 threads, and the process may run on 1 of the machine's" \
+        -c "$(taskset -pc $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$itself" doctor --seconds 0.1 --threads 2 "$work/m.tn"
+    tenon=$itself machine=$whole
+fi
+
+# machines that hwloc is told to see
+if grep -q '"hwloc"' "$work/info"; then
+    doctor="doctor --seconds 0.1 --threads 2 $work/m.tn"
+    kept 2 1e30 1e9 ""
+    export HWLOC_SYNTHETIC="node:2 core:1 pu:1"
+    want 0 "2 threads reach over 2 memory nodes (cores of the largest: 1)" $doctor
+    want 0 "try: --set numa=interleave" $doctor
+    want 0 " a call, 1 steps" $doctor --set numa=interleave
+    none "(numa;"
+    HWLOC_SYNTHETIC="node:2 l3:1(size=10000000) core:1 pu:1" # the weights stay in caches
+    want 0 " a call, 1 steps" $doctor
+    none "(numa;"
+    kept 4 1e30 1e9 ""
+    HWLOC_SYNTHETIC="core:4 pu:2"
+    want 0 "affinity=compact keeps 3 threads on 2 physical cores, and there are 4 (affinity; up to 33 % of a call)" $doctor --threads 4 --set affinity=compact
+    want 0 "try: --set affinity=cores" $doctor --threads 4 --set affinity=compact
+    none "(numa;"
+    want 0 " a call, 1 steps" $doctor --threads 4 --set affinity=cores
+    none "(affinity;"
+    unset HWLOC_SYNTHETIC
+fi
 
 [ $failed -eq 0 ] && echo "doctor: ok"
 exit $failed

@@ -23,7 +23,7 @@ static doctor_evidence healthy(doctor_step *steps) {
         steps[i] = (doctor_step){.what = (char *)"tn_conv_1, conv_1", .kind = "kernel", .form = "conv", .ns = 1e5, .flops = 2e7, .bytes = 1e5, .channels = 64};
     return (doctor_evidence){
         .machine = {.processors = 4, .siblings = 1, .numa_nodes = 1, .governor = "performance"}, .cores = 4, .lanes = 16, .fma_rate = 2.5e11,
-        .bandwidth = 2e10, .device = "cpu", .cpu = "host", .passes_off = "", .cache = "on", .precision = "f32", .threads = 4, .max_specialisations = 16,
+        .bandwidth = 2e10, .device = "cpu", .cpu = "host", .passes_off = "", .cache = "on", .precision = "f32", .affinity = "none", .numa = "default", .threads = 4, .max_specialisations = 16,
         .elements = 1000000, .steps = steps, .n_steps = STEPS, .run_ns = 1e6, .one_thread_ns = 3e6, .arena_bytes = 20000000,
         .arena_lower_bound = 19000000, .n_kernels = 10, .from_cache = 10};
 }
@@ -57,6 +57,21 @@ static void wait_for_constant_weights(doctor_step *steps, int n) {
     for (int i = 0; i < n; i++) steps[i].constant_bytes = 3e6, steps[i].products = TN_DTYPE_f32;
 }
 
+/* Two nodes of two cores each; all of the memory on one, and four steps wait for it. */
+static void use_two_nodes(doctor_evidence *e) {
+    e->placement = (doctor_placement){.processors_online = 4, .nodes = 2, .node_cores = 2, .nodes_needed = 2, .nodes_by_cores = 2, .cores_allowed = 4,
+                                      .fullest_node = 1, .may_place = true};
+    for (int i = 0; i < 4; i++) e->steps[i].bytes = 1.5e6; /* 15 GB/s of 20 */
+}
+
+/* One node, two processors for each of `cores` cores. */
+static void share_cores(doctor_evidence *e, const char *affinity, int32_t cores, int32_t pinned) {
+    e->affinity = affinity;
+    e->cores = cores, e->machine.processors = 2 * cores;
+    e->placement = (doctor_placement){.processors_online = 2 * cores, .nodes = 1, .node_cores = cores, .nodes_needed = 1, .nodes_by_cores = 1,
+                                      .cores_allowed = cores, .cores_pinned = pinned, .nodes_pinned = pinned > 0};
+}
+
 #define PLANT(rule, option, fault)           \
     do {                                     \
         doctor_step steps[STEPS];            \
@@ -75,15 +90,21 @@ static void test_each_rule(void **state) {
     PLANT(cpu_not_host, "cpu=host", e.cpu = "x86-64-v2");
     PLANT(cache_off, "cache=on", (e.cache = "off", e.from_cache = 0));
     PLANT(cache_missed, "", e.from_cache = 0);
-    PLANT(threads_over_processors, "threads=4", e.threads = 5);
+    PLANT(process_mask, "threads=4", (e.threads = 5, e.placement.processors_online = 16));
+    PLANT(threads_over_processors, "threads=4", (e.threads = 5, e.placement.processors_online = 4));
     PLANT(threads_over_cores, "threads=2", e.cores = 2);
+    PLANT(threads_over_cores, "threads=3", share_cores(&e, "cores", 3, 3));
     PLANT(container_limit, "threads=2", e.machine.container_cpus = 2.5);
     PLANT(container_limit, "threads=1", e.machine.container_cpus = 0.5);
     PLANT(threads_do_not_pay, "threads=1", e.one_thread_ns = 8e5);
     PLANT(threads_left, "threads=4", (e.threads = 2, e.all_threads_ns = 6e5));
-    PLANT(affinity, "affinity=none", e.placement = ((doctor_placement){.nodes = 1, .nodes_needed = 1, .cores_allowed = 4, .cores_pinned = 2}));
-    PLANT(numa, "", e.placement = ((doctor_placement){.nodes = 2, .nodes_needed = 2, .cores_allowed = 4}));
-    PLANT(numa, "", e.placement = ((doctor_placement){.nodes = 2, .nodes_needed = 1, .cores_allowed = 4, .far_memory = 0.3}));
+    PLANT(affinity, "affinity=cores", share_cores(&e, "compact", 4, 2));
+    PLANT(numa, "numa=interleave", use_two_nodes(&e));
+    PLANT(numa, "threads=2", (use_two_nodes(&e), e.placement.may_place = false));
+    PLANT(numa, "numa=interleave", (use_two_nodes(&e), e.affinity = "spread", e.placement.nodes_needed = 1, e.placement.nodes_pinned = 2));
+    PLANT(numa, "affinity=cores", (use_two_nodes(&e), e.affinity = "compact", e.placement.nodes_by_cores = 1, e.placement.nodes_pinned = 2));
+    PLANT(numa, "numa=local", (use_two_nodes(&e), e.placement.nodes_needed = 1, e.placement.far_memory = 0.3));
+    PLANT(numa, "", (use_two_nodes(&e), e.placement.nodes_needed = 1, e.placement.far_memory = 0.3, e.numa = "local"));
     PLANT(governor, "", strcpy(e.machine.governor, "powersave"));
     PLANT(busy_machine, "", (e.distortions.count = 1, strcpy(e.distortions.text[0], "other programs used 30 % of the processors' time")));
     PLANT(idle_lanes, "", steps[3].channels = 3);
@@ -106,7 +127,7 @@ static void test_each_rule(void **state) {
 #define COUNT(name, what) rules++;
     DOCTOR_RULES(COUNT)
 #undef COUNT
-    assert_int_equal(planted, rules + 5); /* some are planted in two or three ways */
+    assert_int_equal(planted, rules + 10); /* some are planted in several ways */
 }
 
 /* What is just below the threshold is no fault. */
@@ -120,18 +141,85 @@ static void test_thresholds(void **state) {
     *e.machine.governor = 0; /* not known */
     e.cores = 0;
     expect_only(&e, NULL, NULL);
-    e.placement = (doctor_placement){.nodes = 2, .nodes_needed = 1, .cores_allowed = 4, .far_memory = 0.05};
-    expect_only(&e, NULL, NULL);
-    e.placement = (doctor_placement){.nodes = 1, .nodes_needed = 1, .cores_allowed = 4, .cores_pinned = 3}; /* and the caller's thread is free */
-    expect_only(&e, NULL, NULL);
-    e.placement = (doctor_placement){.nodes = 1, .nodes_needed = 1, .cores_allowed = 2, .cores_pinned = 2}; /* there are no more */
-    expect_only(&e, NULL, NULL);
     wait_for_constant_weights(steps, 1); /* a tenth of the time */
     expect_only(&e, NULL, NULL);
     for (int i = 0; i < STEPS; i++) strcpy(steps[i].form, "ew"); /* nothing that they could join */
     expect_only(&e, NULL, NULL);
     e.n_steps = 0, e.run_ns = 0; /* a model of constants */
     expect_only(&e, NULL, NULL);
+}
+
+static void test_healthy_threads(void **state) {
+    doctor_step steps[STEPS];
+    doctor_evidence e = healthy(steps);
+    share_cores(&e, "compact", 4, 3); /* and the caller's thread is free */
+    expect_only(&e, NULL, NULL);
+    share_cores(&e, "cores", 4, 3);
+    expect_only(&e, NULL, NULL);
+    share_cores(&e, "none", 4, 0);
+    expect_only(&e, NULL, NULL);
+    e.machine.processors = 4; /* a mask that leaves half of the processors, and no more threads */
+    expect_only(&e, NULL, NULL);
+    share_cores(&e, "compact", 2, 2); /* there are no more: what is wrong is their number */
+    expect_only(&e, "threads_over_cores", "threads=2");
+}
+
+static void test_healthy_nodes(void **state) {
+    doctor_step steps[STEPS];
+    doctor_evidence e = healthy(steps);
+    use_two_nodes(&e);
+    e.numa = "interleave";
+    expect_only(&e, NULL, NULL);
+    e.numa = "local";
+    expect_only(&e, NULL, NULL);
+    e.numa = "default", e.placement.fullest_node = 0.6; /* who writes first has spread it already */
+    expect_only(&e, NULL, NULL);
+    e.placement.fullest_node = 1, e.placement.nodes_needed = 1; /* one node has cores enough */
+    expect_only(&e, NULL, NULL);
+    e.placement.far_memory = 0.05;
+    expect_only(&e, NULL, NULL);
+    e.affinity = "compact", e.placement.nodes_pinned = e.placement.nodes_by_cores = 1;
+    expect_only(&e, NULL, NULL);
+    e.affinity = "none", e.placement.nodes_pinned = 0, e.placement.nodes_needed = 2;
+    e.placement.cache_bytes = 7000000; /* four steps of 1.5 MB and six of 0.1 stay in caches */
+    expect_only(&e, NULL, NULL);
+    e.placement.cache_bytes = 6000000;
+    expect_only(&e, "numa", "numa=interleave");
+    for (int i = 0; i < 4; i++) steps[i].bytes = 1.5e6, steps[i].ns = 1e6; /* 1.5 GB/s: something else takes the time */
+    expect_only(&e, NULL, NULL);
+}
+
+/* What is known of threads and memory is in the hint, and its gain follows from it. */
+static void test_gain_of_placement(void **state) {
+    doctor_step steps[STEPS];
+    doctor_evidence e = healthy(steps);
+    size_t n;
+    use_two_nodes(&e);
+    e.placement.fullest_node = 0.8;
+    doctor_hint *hints = doctor_examine(&e, &n);
+    assert_int_equal(n, 1);
+    assert_true(fabs(hints[0].gain - 0.4 * (1 - 1 / 1.6)) < 1e-9); /* four of ten steps, whose memory is 1.6 times as quick */
+    assert_non_null(strstr(hints[0].evidence, "4 threads reach over 2 memory nodes (cores of the largest: 2); 80 % of the memory lies on one"));
+    assert_non_null(strstr(hints[0].evidence, "40 % of the time"));
+    assert_non_null(strstr(hints[0].advice, "threads=2"));
+    free(hints);
+    e.placement.fullest_node = 0; /* not known where memory lies */
+    hints = doctor_examine(&e, &n);
+    assert_int_equal(n, 1);
+    assert_true(isnan(hints[0].gain) && !strstr(hints[0].evidence, "%"));
+    free(hints);
+    e = healthy(steps);
+    share_cores(&e, "compact", 4, 2);
+    hints = doctor_examine(&e, &n);
+    assert_int_equal(n, 1);
+    assert_true(fabs(hints[0].gain - 1.0 / 3) < 1e-9); /* three threads on two cores, and there are three */
+    assert_non_null(strstr(hints[0].evidence, "affinity=compact keeps 3 threads on 2 physical cores, and there are 4"));
+    free(hints);
+    share_cores(&e, "cores", 2, 2);
+    hints = doctor_examine(&e, &n);
+    assert_int_equal(n, 1);
+    assert_non_null(strstr(hints[0].evidence, "4 threads on 2 physical cores: affinity=cores keeps 1 of them beside another on its core"));
+    free(hints);
 }
 
 /* Half of the constants' bytes, for the share of the time of the products that wait for them. */
@@ -172,7 +260,9 @@ static void test_order(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_healthy), cmocka_unit_test(test_each_rule), cmocka_unit_test(test_thresholds), cmocka_unit_test(test_gain_of_bf16),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_healthy), cmocka_unit_test(test_each_rule), cmocka_unit_test(test_thresholds),
+                                       cmocka_unit_test(test_healthy_threads), cmocka_unit_test(test_healthy_nodes),
+                                       cmocka_unit_test(test_gain_of_placement), cmocka_unit_test(test_gain_of_bf16),
                                        cmocka_unit_test(test_order)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

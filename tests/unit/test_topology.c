@@ -29,10 +29,10 @@ static tn__topology *machine(const char *description) {
 
 static void orders(const char *description, tn__affinity affinity, const char *wanted) {
     tn__topology *t = machine(description);
-    int32_t found[64];
+    tn__processor found[64];
     char text[256] = "";
     int32_t n = tn__topology_order(t, affinity, found, 64);
-    for (int32_t i = 0; i < n; i++) snprintf(text + strlen(text), sizeof text - strlen(text), i ? " %d" : "%d", (int)found[i]);
+    for (int32_t i = 0; i < n; i++) snprintf(text + strlen(text), sizeof text - strlen(text), i ? " %d" : "%d", (int)found[i].number);
     if (strcmp(text, wanted)) fail_msg("%s: found %s, wanted %s", description, text, wanted);
     tn__topology_destroy(t);
 }
@@ -53,6 +53,36 @@ static void test_spread(void **state) {
     orders("pack:1 core:2 pu:2", TN__AFFINITY_SPREAD, "0 2 1 3");
 }
 
+static void test_compact(void **state) {
+    orders("pack:1 core:4 pu:2(indexes=0,4,1,5,2,6,3,7)", TN__AFFINITY_COMPACT, "0 1 2 3 4 5 6 7");
+    orders("node:2 core:2 pu:1(indexes=0,2,1,3)", TN__AFFINITY_COMPACT, "0 1 2 3");
+}
+
+/* Cores by their place in the machine, nodes by the number that the system gives them. */
+static void test_processors(void **state) {
+    tn__processor found[8];
+    tn__topology *t = machine("node:2(indexes=3,1) core:2 pu:2(indexes=0,4,1,5,2,6,3,7)");
+    assert_int_equal(tn__topology_order(t, TN__AFFINITY_COMPACT, found, 8), 8);
+    for (int32_t i = 0; i < 8; i++) {
+        assert_int_equal(found[i].number, i);
+        assert_int_equal(found[i].core, i % 4);
+        assert_int_equal(found[i].node, i % 4 < 2 ? 3 : 1);
+    }
+    tn__topology_destroy(t);
+}
+
+static void caches(const char *description, uint64_t wanted) {
+    tn__topology *t = machine(description);
+    assert_int_equal(tn__topology_cache_bytes(t), wanted);
+    tn__topology_destroy(t);
+}
+
+static void test_caches(void **state) {
+    caches("node:2 l3:2(size=1000000) l2:2(size=70000) core:1 pu:2", 4000000);
+    caches("node:2 l2:2(size=70000) core:1 pu:2", 280000);
+    caches("node:2 core:2 pu:2", 0);
+}
+
 static void test_counts(void **state) {
     tn__topology *t = machine("pack:2 node:2 core:3 pu:2");
     tn__topology_counts n = tn__topology_count(t);
@@ -60,9 +90,9 @@ static void test_counts(void **state) {
     assert_int_equal(n.nodes, 4);
     assert_int_equal(n.cores, 12);
     assert_int_equal(n.processors, 24);
-    int32_t few[5] = {-1, -1, -1, -1, -7};
+    tn__processor few[5] = {[4] = {.number = -7}};
     assert_int_equal(tn__topology_order(t, TN__AFFINITY_CORES, few, 4), 4);
-    assert_int_equal(few[4], -7); /* no more than there is room for */
+    assert_int_equal(few[4].number, -7); /* no more than there is room for */
     tn__topology_destroy(t);
     tn_error *e = tn__topology_create(a, "node:2 nonsense:3", &t);
     assert_int_equal(tn_error_get_code(e), TN_ERROR_INVALID_ARGUMENT);
@@ -78,7 +108,7 @@ static void test_only_ours(void **state) {
     int last = -1, n = 0;
     for (int i = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, &all)) last = i, n++;
-    int32_t found[64];
+    tn__processor found[64];
     tn__topology *t = machine(NULL);
     assert_int_equal(tn__topology_order(t, TN__AFFINITY_CORES, found, 64), n < 64 ? n : 64);
     tn__topology_destroy(t);
@@ -87,9 +117,28 @@ static void test_only_ours(void **state) {
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
     t = machine(NULL);
     assert_int_equal(tn__topology_order(t, TN__AFFINITY_SPREAD, found, 64), 1);
-    assert_int_equal(found[0], last);
+    assert_int_equal(found[0].number, last);
     tn__topology_destroy(t);
     assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
+/* A machine of two nodes that takes itself for this one: the mask leaves one of them. */
+static void test_only_near(void **state) {
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    if (!CPU_ISSET(0, &all)) skip();
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    setenv("HWLOC_SYNTHETIC", "node:2 l3:1(size=1000) core:1 pu:1", 1);
+    setenv("HWLOC_THISSYSTEM", "1", 1);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    tn__topology *t = machine(NULL);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    unsetenv("HWLOC_SYNTHETIC"), unsetenv("HWLOC_THISSYSTEM");
+    assert_true(tn__topology_is_near(t, 0) && !tn__topology_is_near(t, 1) && !tn__topology_is_near(t, 2) && !tn__topology_is_near(t, -1));
+    assert_int_equal(tn__topology_cache_bytes(t), 1000);
+    assert_int_equal(tn__topology_count(t).nodes, 2);
+    tn__topology_destroy(t);
 }
 
 static atomic_int on[2]; /* processor that the worker was tied to, + 1 */
@@ -168,8 +217,9 @@ int main(void) {
     const struct CMUnitTest without[] = {cmocka_unit_test(test_not_built)};
     if (!tn__topology_is_built()) return cmocka_run_group_tests(without, NULL, NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cores), cmocka_unit_test(test_spread), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_only_ours), cmocka_unit_test(test_pool), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_cores), cmocka_unit_test(test_spread), cmocka_unit_test(test_compact), cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_counts), cmocka_unit_test(test_caches), cmocka_unit_test(test_only_ours), cmocka_unit_test(test_only_near),
+        cmocka_unit_test(test_pool), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

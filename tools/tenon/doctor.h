@@ -1,6 +1,7 @@
 /* What `tenon doctor` looks at, and what it says. Rules see nothing but the evidence, so that a test can plant any fault. */
 #ifndef TENON_TOOL_DOCTOR_H
 #define TENON_TOOL_DOCTOR_H
+#include "base/os_topology.h"
 #include "cli.h"
 #include "inputs.h"
 #include "measure/machine.h"
@@ -18,16 +19,22 @@ typedef struct doctor_step {
     int64_t readers;  /* of an elementwise kernel's first operand: who else reads it; 0: nobody */
 } doctor_step;
 
-/* Where threads and memory of a process lie; 0: not known. */
+/* Where threads and memory of a process lie; 0: not known, as most of it is in a build without libhwloc. */
 typedef struct doctor_placement {
-    int32_t nodes;         /* memory nodes of the machine */
-    int32_t nodes_needed;  /* over which the threads reach at least; with affinity=compact, over which they do */
-    int32_t cores_allowed; /* physical cores on which this process may run */
-    int32_t cores_pinned;  /* on which affinity=compact keeps threads; 0: it does not */
-    double far_memory;     /* share of the memory that lies on nodes on which this process may not run */
+    int32_t processors_online; /* of the machine, whether this process may run there or not */
+    int32_t nodes;             /* memory nodes of the machine */
+    int32_t node_cores;        /* physical cores of the largest node on which this process may run */
+    int32_t nodes_needed;      /* the fewest nodes with cores enough for the threads */
+    int32_t nodes_by_cores;    /* over which affinity=cores would lay them */
+    int32_t cores_allowed;     /* physical cores on which this process may run */
+    int32_t cores_pinned, nodes_pinned; /* on which the affinity keeps threads; 0: it keeps none */
+    uint64_t cache_bytes;      /* of all last caches that this process may use */
+    double far_memory;         /* share of the memory that lies on nodes on which this process may not run */
+    double fullest_node;       /* share of the memory on the node that has most of it */
+    bool may_place;            /* option numa works here */
 } doctor_placement;
-/* `root` is put before every path: "" but in tests. */
-void doctor_placement_read(const char *root, int64_t threads, bool pinned, doctor_placement *out);
+/* `root` is put before every path: "" but in tests. `t` is NULL where the shape of the machine is not known. */
+void doctor_placement_read(const char *root, const tn__topology *t, tn__affinity affinity, int64_t threads, doctor_placement *out);
 
 typedef struct doctor_evidence {
     /* machine and build */
@@ -39,9 +46,9 @@ typedef struct doctor_evidence {
     doctor_placement placement;
     bool is_debug;
     /* options */
-    const char *device, *cpu, *passes_off, *cache, *precision;
+    const char *device, *cpu, *passes_off, *cache, *precision, *affinity, *numa;
     int64_t threads, max_specialisations; /* threads: those that are used, never 0 */
-    bool profile, pinned;
+    bool profile;
     /* the model, as it was handed over */
     int64_t open_dims;          /* dimensions of inputs that are no numbers */
     int64_t not_folded;         /* nodes whose operands are all constant, after the passes */
@@ -76,13 +83,14 @@ typedef struct doctor_hint {
     R(cpu_not_host,          "code for another processor than this one")                                    \
     R(cache_off,             "compiled code is not kept")                                                   \
     R(cache_missed,          "compiled code was to be kept and was not found again")                        \
+    R(process_mask,          "more threads than processors on which the process may run")                   \
     R(threads_over_processors, "more threads than processors")                                              \
     R(threads_over_cores,    "more threads than physical cores")                                            \
     R(container_limit,       "more threads than the container may use processors")                          \
     R(threads_do_not_pay,    "one thread is faster than several")                                           \
     R(threads_left,          "more threads would be faster")                                                \
-    R(affinity,              "threads that are kept on fewer cores than there are")                         \
-    R(numa,                  "threads or memory on another memory node")                                    \
+    R(affinity,              "threads that are kept on fewer cores than there are (with libhwloc)")         \
+    R(numa,                  "threads or memory on another memory node (with libhwloc)")                    \
     R(governor,              "the processors are not asked to run at full speed")                           \
     R(busy_machine,          "others use the processors")                                                   \
     R(idle_lanes,            "channel counts that do not fill the vector")                                  \

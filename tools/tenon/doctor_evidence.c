@@ -13,6 +13,7 @@
 #include "inputs.h"
 #include "measure/statistics.h"
 #include "pass/pass.h"
+#include "session/options.h"
 #include "values.h"
 
 enum { CALLS_LEAST = 5, CALLS_MOST = 10000 };
@@ -25,6 +26,7 @@ typedef struct patient {
     tn_tensor **in;
     uint32_t n_in, n_out;
     double seconds;
+    tn__affinity affinity;
     doctor_evidence *e;
 } patient;
 
@@ -191,7 +193,7 @@ static tn_error *count_denormals(void *self) {
 
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
 
-static tn_error *read_options(const patient *p) {
+static tn_error *read_options(patient *p) {
     doctor_evidence *e = p->e;
     tn_options *o;
     tn_error *error = cli_options_create(p->context, p->target, &o);
@@ -201,7 +203,9 @@ static tn_error *read_options(const patient *p) {
     e->passes_off = cli_printf("%s", tn_options_get(o, "passes_off"));
     e->cache = cli_printf("%s", tn_options_get(o, "cache"));
     e->precision = cli_printf("%s", tn_options_get(o, "precision"));
-    e->pinned = !strcmp(tn_options_get(o, "affinity"), "compact");
+    p->affinity = (tn__affinity)tn__options_choice(o, TN__OPTION_affinity);
+    e->affinity = cli_printf("%s", tn_options_get(o, "affinity"));
+    e->numa = cli_printf("%s", tn_options_get(o, "numa"));
     e->profile = strcmp(tn_options_get(o, "profile"), "off") != 0;
     e->threads = strtoll(tn_options_get(o, "threads"), NULL, 10);
     e->max_specialisations = strtoll(tn_options_get(o, "max_specialisations"), NULL, 10);
@@ -218,7 +222,8 @@ static tn_error *read_machine(const patient *p) {
 #ifndef NDEBUG
     e->is_debug = true;
 #endif
-    if (e->machine.siblings > 0) e->cores = e->machine.processors / e->machine.siblings;
+    if (e->placement.cores_allowed) e->cores = e->placement.cores_allowed;
+    else if (e->machine.siblings > 0) e->cores = e->machine.processors / e->machine.siblings;
     tn_error *error = tn__target_init(p->context, strcmp(e->cpu, "host") ? e->cpu : NULL, &target);
     if (!error) e->lanes = target.lanes;
     tn_error_destroy(error);
@@ -226,6 +231,13 @@ static tn_error *read_machine(const patient *p) {
     if (!error) e->fma_rate = rates.fma_f32, e->bandwidth = rates.memory_read, e->rates_distorted = json_array_size(distortions) > 0;
     json_decref(distortions);
     return error;
+}
+
+static void read_placement(const patient *p) {
+    tn__topology *t;
+    tn_error_destroy(tn__topology_create(&tn__allocator_malloc, NULL, &t)); /* NULL: not known */
+    doctor_placement_read("", t, p->affinity, p->e->threads, &p->e->placement);
+    tn__topology_destroy(t);
 }
 
 static tn_error *examine(patient *p) {
@@ -243,7 +255,7 @@ static tn_error *examine(patient *p) {
     if (!error) error = time_with(p, NULL, NULL, &e->run_ns, &x); /* the second compilation: may come from the cache */
     tn__machine_read("", &after);
     if (!error) error = tn_executable_get_stats(x, &stats);
-    doctor_placement_read("", e->threads, e->pinned, &e->placement); /* while the model's memory is there */
+    read_placement(p); /* while the model's memory is there */
     tn_executable_release(x);
     e->machine = before;
     tn__machine_judge(&before, &after, &(tn__measured){.threads = (int32_t)e->threads}, &e->distortions);
@@ -279,5 +291,6 @@ void doctor_evidence_free(doctor_evidence *e) {
     for (size_t i = 0; i < e->n_steps; i++) free(e->steps[i].what);
     free(e->steps);
     free((char *)e->device), free((char *)e->cpu), free((char *)e->passes_off), free((char *)e->cache), free((char *)e->precision);
+    free((char *)e->affinity), free((char *)e->numa);
     *e = (doctor_evidence){0};
 }

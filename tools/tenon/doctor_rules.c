@@ -102,8 +102,19 @@ static bool cache_missed(const doctor_evidence *e, doctor_hint *h) {
     return true;
 }
 
+static bool mask_is_narrow(const doctor_evidence *e) { return e->placement.processors_online > e->machine.processors; }
+
+static bool process_mask(const doctor_evidence *e, doctor_hint *h) {
+    if (e->threads <= e->machine.processors || !mask_is_narrow(e)) return false;
+    put(h->evidence, "%" PRId64 " threads, and the process may run on %d of the machine's %d processors (taskset, or cpuset.cpus of the container)",
+        e->threads, e->machine.processors, e->placement.processors_online);
+    put(h->advice, "threads that wait for a processor hold up the others: allow the process more processors, or take as many threads as it has");
+    put(h->option, "threads=%d", e->machine.processors);
+    return true;
+}
+
 static bool threads_over_processors(const doctor_evidence *e, doctor_hint *h) {
-    if (e->threads <= e->machine.processors) return false;
+    if (e->threads <= e->machine.processors || mask_is_narrow(e)) return false;
     put(h->evidence, "%" PRId64 " threads on %d processors", e->threads, e->machine.processors);
     put(h->advice, "threads that wait for a processor hold up the others; 0 takes what there is");
     put(h->option, "threads=%d", e->machine.processors);
@@ -112,7 +123,11 @@ static bool threads_over_processors(const doctor_evidence *e, doctor_hint *h) {
 
 static bool threads_over_cores(const doctor_evidence *e, doctor_hint *h) {
     if (!e->cores || e->threads <= e->cores || e->threads > e->machine.processors) return false;
+    int64_t tied = e->placement.cores_pinned, kept = e->threads - 1;
     put(h->evidence, "%" PRId64 " threads on %d physical cores", e->threads, e->cores);
+    if (tied && kept > tied)
+        put(h->evidence, "%" PRId64 " threads on %d physical cores: affinity=%s keeps %" PRId64 " of them beside another on its core", e->threads, e->cores,
+            e->affinity, kept - tied);
     put(h->advice, "two threads of a core share its multipliers: dense work gains nothing and loses cache");
     put(h->option, "threads=%d", e->cores);
     return true;
@@ -148,25 +163,61 @@ static bool threads_left(const doctor_evidence *e, doctor_hint *h) {
 /* The caller's thread stays free, so that it takes no core from the others. */
 static bool affinity(const doctor_evidence *e, doctor_hint *h) {
     const doctor_placement *p = &e->placement;
-    int64_t kept = e->threads - 1;
-    if (!p->cores_pinned || p->cores_pinned >= kept || p->cores_pinned >= p->cores_allowed) return false;
-    put(h->evidence, "affinity=compact keeps %" PRId64 " threads on %d physical cores, and there are %d", kept, p->cores_pinned, p->cores_allowed);
-    put(h->advice, "leave the threads free, or start the process on one processor of each core (taskset -c)");
-    put(h->option, "affinity=none");
+    int64_t kept = e->threads - 1, possible = kept < p->cores_allowed ? kept : p->cores_allowed;
+    if (!p->cores_pinned || p->cores_pinned >= possible) return false;
+    put(h->evidence, "affinity=%s keeps %" PRId64 " threads on %d physical cores, and there are %d", e->affinity, kept, p->cores_pinned, p->cores_allowed);
+    put(h->advice, "two threads of a core share its multipliers: keep each on a core of its own, or leave them free (affinity=none)");
+    put(h->option, "affinity=cores");
+    h->gain = 1 - p->cores_pinned / (double)possible;
+    return true;
+}
+
+/* From half of what one of `nodes` nodes can give on, memory is what a step waits for; unless all that a call touches stays in caches. */
+static double share_waiting_for_node(const doctor_evidence *e, int32_t nodes) {
+    double waiting = 0, bytes = 0;
+    if (e->bandwidth <= 0) return NAN;
+    for (size_t i = 0; i < e->n_steps; i++) {
+        const doctor_step *s = &e->steps[i];
+        bytes += s->bytes;
+        if (s->bytes >= 0.5 * e->bandwidth / nodes * s->ns * 1e-9) waiting += s->ns;
+    }
+    return bytes <= (double)e->placement.cache_bytes ? 0 : waiting / total_ns(e);
+}
+
+/* Threads on several nodes, their memory mostly on one: its channels are all that they have. */
+static bool memory_on_one_node(const doctor_evidence *e, int32_t nodes, doctor_hint *h) {
+    const doctor_placement *p = &e->placement;
+    double uneven = p->fullest_node > 0 ? p->fullest_node * nodes : nodes, waiting = share_waiting_for_node(e, nodes);
+    if (strcmp(e->numa, "default") || uneven < 1.25 || waiting < worth) return false;
+    bool known = p->fullest_node > 0 && !isnan(waiting);
+    put(h->evidence, "%" PRId64 " threads reach over %d memory nodes (cores of the largest: %d)", e->threads, nodes, p->node_cores);
+    if (known)
+        put(h->evidence, "%" PRId64 " threads reach over %d memory nodes (cores of the largest: %d); %.0f %% of the memory lies on one, and steps with %.0f %% "
+            "of the time wait for memory", e->threads, nodes, p->node_cores, 100 * p->fullest_node, 100 * waiting);
+    put(h->advice, "%sstay on one node with threads=%d (numactl -N 0 -m 0), and start a process for each",
+        p->may_place ? "lay the pages over all nodes in turn; or " : "", p->node_cores);
+    if (p->may_place) put(h->option, "numa=interleave");
+    else put(h->option, "threads=%d", p->node_cores);
+    if (p->may_place && known) h->gain = waiting * (1 - 1 / uneven);
     return true;
 }
 
 static bool numa(const doctor_evidence *e, doctor_hint *h) {
     const doctor_placement *p = &e->placement;
+    int32_t nodes = p->nodes_pinned ? p->nodes_pinned : p->nodes_needed;
     if (p->nodes < 2) return false;
-    if (p->nodes_needed > 1) {
-        put(h->evidence, "%" PRId64 " threads reach over %d of %d memory nodes", e->threads, p->nodes_needed, p->nodes);
-        put(h->advice, "keep a process on one node (numactl -N 0 -m 0), with no more threads than it has cores, and start one for each");
+    if (!strcmp(e->affinity, "compact") && p->nodes_by_cores && p->nodes_by_cores < nodes) { /* numbers that go round the nodes */
+        put(h->evidence, "affinity=compact lays %" PRId64 " threads over %d memory nodes; %d would do", e->threads - 1, nodes, p->nodes_by_cores);
+        put(h->advice, "neighbours share data: keep them on cores of one node as long as it has any");
+        put(h->option, "affinity=cores");
         return true;
     }
+    if (nodes > 1) return memory_on_one_node(e, nodes, h);
     if (p->far_memory < 2 * worth) return false;
+    bool local = p->may_place && strcmp(e->numa, "local");
     put(h->evidence, "%.0f %% of the memory lies on nodes on which this process may not run", 100 * p->far_memory);
-    put(h->advice, "give threads and memory the same node (numactl -N 0 -m 0, or cpuset.mems of the container)");
+    put(h->advice, "give threads and memory the same node (%snumactl -N 0 -m 0, or cpuset.mems of the container)", local ? "numa=local, " : "");
+    if (local) put(h->option, "numa=local");
     return true;
 }
 
