@@ -80,7 +80,7 @@ _Static_assert(sizeof(tn__kstore) == 8 + sizeof(tn__kmap), "hash_kernel must has
 _Static_assert(sizeof(tn__kernel) == 64 + 8 + 8 * TN__K_DIMS + 8 + TN__K_EXPRS * sizeof(tn__kexpr) + 16 +
                                          TN__K_DOMAIN * sizeof(tn__kdomain) + 20 + 4 * TN__K_BUFFERS + 4 + sizeof(tn__kmap) + 8 +
                                          2 * sizeof(tn__kguard) +
-                                         TN__K_STORES * sizeof(tn__kstore) + 10 * 4 + 3 * 8 + 8 /* narrowing */,
+                                         TN__K_STORES * sizeof(tn__kstore) + 11 * 4 + 4 + 3 * 8 + 8 /* narrowing */,
                "hash_kernel must hash every field of tn__kernel that decides code");
 
 static void hash_map(hash *h, const tn__kmap *m) {
@@ -124,7 +124,7 @@ static void hash_kernel(hash *h, const tn__kernel *k) {
     }
     hash_i64(h, k->lanes), hash_i64(h, k->v), hash_i64(h, k->v_tail), hash_i64(h, k->r_lanes);
     hash_i64(h, k->j), hash_i64(h, k->nv), hash_i64(h, k->m), hash_i64(h, k->mr), hash_i64(h, k->m_chunk);
-    hash_word(h, k->unroll);
+    hash_word(h, k->unroll), hash_i64(h, k->steps);
     hash_i64(h, k->grid), hash_i64(h, k->work);
 }
 

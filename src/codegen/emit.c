@@ -108,6 +108,32 @@ static void set_rows_in_domain(emitter *e) {
     }
 }
 
+/* Steps that a turn of the loop over d takes: more than one only in the innermost loop, and where its bounds are numbers. */
+static int64_t steps_of(const tn__kernel *k, int32_t d) {
+    if (k->steps <= 1 || k->r_lanes || d == k->limited || k->extent[d] < k->steps) return 1;
+    for (int32_t i = d + 1; i < k->n_dims; i++)
+        if (!(k->unroll >> i & 1) && k->extent[i] > 1) return 1;
+    for (int32_t n = 0; n < k->n_domain; n++)
+        if (k->domain[n].r == d) return 1;
+    return k->steps;
+}
+
+static void emit_reduction(emitter *e, int32_t d);
+
+static void emit_steps(emitter *e, int32_t d, int64_t steps) {
+    int64_t extent = e->k->extent[d], turns = extent / steps;
+    loop l = loop_begin(e, tn__emit_c64(e, 0), tn__emit_c64(e, turns));
+    LLVMValueRef first = LLVMBuildMul(e->b, l.variable, tn__emit_c64(e, steps), "");
+    for (int64_t s = 0; s < steps; s++) {
+        e->index[d] = LLVMBuildAdd(e->b, first, tn__emit_c64(e, s), "");
+        emit_reduction(e, d + 1);
+    }
+    loop_end(e, &l);
+    e->index[d] = NULL;
+    for (e->fixed[d] = turns * steps; e->fixed[d] < extent; e->fixed[d]++) emit_reduction(e, d + 1);
+    e->fixed[d] = -1;
+}
+
 static void emit_reduction(emitter *e, int32_t d) {
     const tn__kernel *k = e->k;
     if (d == k->n_dims || (k->r_lanes && d == k->n_dims - 1)) {
@@ -121,6 +147,10 @@ static void emit_reduction(emitter *e, int32_t d) {
             emit_reduction(e, d + 1);
         }
         e->fixed[d] = -1;
+        return;
+    }
+    if (steps_of(k, d) > 1) {
+        emit_steps(e, d, steps_of(k, d));
         return;
     }
     LLVMValueRef from = tn__emit_c64(e, 0), to = tn__emit_c64(e, k->extent[d]);

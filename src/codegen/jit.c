@@ -51,6 +51,7 @@ static double compile_cost(const tn__kernel *k) {
     for (int32_t i = 0; i < k->n_domain; i++) tiles += k->domain[i].s == k->m;
     for (int32_t d = 0; d < k->n_dims; d++)
         if (k->unroll >> d & 1) steps *= (double)k->extent[d];
+    if (k->steps > 1) steps *= k->steps;
     return 100 + tiles * k->mr * k->nv * (k->n_exprs + 2 * steps);
 }
 

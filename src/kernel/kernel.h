@@ -93,6 +93,7 @@ typedef struct tn__kernel {
     int32_t m, mr;   /* dim unrolled into rows; -1 */
     int32_t m_chunk; /* tiles of m per grid step; 0 = all */
     uint32_t unroll; /* bit d: reduction dim d is unrolled */
+    int32_t steps;   /* of the innermost reduction loop that a turn takes, one after the other; 0, 1: one */
     int64_t grid;    /* grid steps, set by tn__kernel_finish */
     int64_t work;    /* of a grid step, in scalar steps; set by tn__kernel_finish */
     double flops;

@@ -253,6 +253,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
         /* unrolled taps of single channels: weights of several taps live at once, and a tile that fills a large file of registers spills;
          * of 16 registers a smaller tile costs more than the spills */
         if (!in_block && unrolled && l->registers >= 32) tile.spare = 10;
+        tile.depth = in_block ? in_block : taps_all == 1 ? icb : 0;
         TN__TRY(conv_tile(l, root, &w, ocb, in_block, &tile));
     }
     int32_t nv = tile.nv;
@@ -318,7 +319,7 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     k->j = d_j;
     k->nv = nv;
     k->m = dims[last];
-    k->mr = tile.mr;
+    k->mr = tile.mr, k->steps = tile.steps;
     bool edges = tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w);
     int64_t outer = out->dims[0] * tn__ceil_div(ocb, nv);
     for (int32_t i = 0; i < last; i++) outer *= w.out[i];

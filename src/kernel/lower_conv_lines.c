@@ -126,7 +126,8 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     if (!k) return tn__error_oom();
     tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
-    tn__tile tile = {0};
+    for (int32_t i = 0; i < last; i++) outer_taps *= s.w.kernel[i];
+    tn__tile tile = {.depth = s.phases > 1 ? s.phases : s.steps > 1 ? s.steps : outer_taps == 1 ? s.ic : 0};
     const int64_t facts[] = {s.oc, s.ic, s.line, s.pixels, s.steps, s.phases, s.copied, s.w.rank, s.w.kernel[0], s.w.kernel[s.w.rank > 1]};
     tn_error *e = tn__lower_tile(l, "lconv", root, s.oc, vectors, 28, false, facts, sizeof facts / sizeof *facts, &tile);
     if (e) return tn__free(l->a, k, sizeof *k), e;
@@ -136,7 +137,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     int32_t d_lane = tn__build_dim(&b, w, out->rank - 1, 1);
     k->n_spatial = k->n_dims;
     int32_t d_ic = tn__build_dim(&b, s.ic, -1, 1);
-    for (int32_t i = 0; i < last; i++) t_outer[i] = tn__build_dim(&b, s.w.kernel[i], -1, 1), outer_taps *= s.w.kernel[i];
+    for (int32_t i = 0; i < last; i++) t_outer[i] = tn__build_dim(&b, s.w.kernel[i], -1, 1);
     int32_t d_step = tn__build_dim(&b, s.steps, -1, 1);
     if (s.phases > 1) d_phase = tn__build_dim(&b, s.phases, -1, 1);
 
@@ -179,7 +180,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     k->lanes = l->w;
     k->v = d_lane, k->v_tail = (int32_t)(s.line % w);
     k->j = d_j, k->nv = tile.nv;
-    k->m = d_m, k->mr = tile.mr;
+    k->m = d_m, k->mr = tile.mr, k->steps = tile.steps;
     if (tile.chunk) k->m_chunk = tile.chunk;
     else tn__lower_chunk_rows(k, out->dims[0] * (s.pixels / s.line) * tn__ceil_div(vectors, tile.nv));
     k->flops = 2.0 * (double)out->dims[0] * (double)s.oc * (double)s.pixels * (double)(s.ic * outer_taps * last_taps);

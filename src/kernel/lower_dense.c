@@ -126,7 +126,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     int64_t vectors = tn__ceil_div(cols, w);
     int32_t most = am % 1024 == 0 && am > 0 ? 8 : 28; /* rows 4 KiB apart fall into the same sets of the first cache: few at a time */
     bool pack = weights || (br == 2 && (tb || rows >= PACK_ROWS));
-    tn__tile tile = {.pack = weights || br != 2 || tb ? 0 : pack ? 2 : 1};
+    tn__tile tile = {.pack = weights || br != 2 || tb ? 0 : pack ? 2 : 1, .depth = kk};
     const int64_t facts[] = {rows, cols, kk, n_batch, am, bn, flat, l->weights, l->tf32};
     TN__TRY(tn__lower_tile(l, "mm", root, rows, vectors, most, false, facts, sizeof facts / sizeof *facts, &tile));
     if (tile.pack) pack = tile.pack == 2;
@@ -199,6 +199,7 @@ tn_error *tn__lower_matmul(tn__lower *l, uint32_t root, const tn__node *n) {
     k->mr = mr;
     int64_t outer = tn__ceil_div(vectors, nv), tiles = tn__ceil_div(rows, mr);
     for (int32_t i = 0; i < n_batch; i++) outer *= out->dims[i];
+    k->steps = tile.steps;
     if (tile.chunk) k->m_chunk = tile.chunk;
     else if (outer < 16 && tiles > 1) {
         int64_t pieces = tn__ceil_div(16, outer);

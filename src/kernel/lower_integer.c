@@ -183,7 +183,7 @@ static tn_error *conv(tn__build *b, const tn__node *n, const tn__integer_constan
     for (int32_t i = 0; i < w.rank; i++) plane *= w.in[i], pixels *= w.out[i], taps_all *= w.kernel[i];
     if (!tn__lower_partly_broadcast(l, b->root, 2)) tn__window_flatten(&w);
     int32_t last = w.rank - 1, dims[3], taps[3], d_jt = -1, d_j = -1, d_word = -1;
-    tn__tile tile = {0};
+    tn__tile tile = {.depth = in.words > 1 ? in.words : 0};
     int64_t facts[5 + 4 * 3] = {out->dims[0], ocb, in.groups, in.words, in.flip};
     int32_t n_facts = 5;
     for (int32_t i = 0; i < w.rank; i++) {
@@ -191,7 +191,7 @@ static tn_error *conv(tn__build *b, const tn__node *n, const tn__integer_constan
         facts[n_facts++] = w.stride[i], facts[n_facts++] = w.dilation[i];
     }
     TN__TRY(tn__lower_tile(l, "iconv", b->root, w.out[last], ocb, 28, ocb <= 8 || ocb % 2 == 0, facts, n_facts, &tile));
-    k->mr = tile.mr, k->nv = tile.nv;
+    k->mr = tile.mr, k->nv = tile.nv, k->steps = tile.steps;
     bool interleave = ocb % k->nv == 0;
     int64_t row = interleave ? k->nv * lanes : lanes;
     int32_t d_n = tn__build_dim(b, out->dims[0], 0, 1);
@@ -295,10 +295,10 @@ static tn_error *matmul(tn__build *b, const tn__node *n, const tn__integer_const
     TN__TRY(tn__integer_rows(l, tn__in(g, n, 0), b->root, &in));
     int32_t r = out->rank, d_jt = -1, d_j = -1;
     int64_t rows = x->dims[r - 2], depth = x->dims[r - 1], cols = out->dims[r - 1], lanes = l->w, vectors = tn__ceil_div(cols, lanes);
-    tn__tile tile = {0};
+    tn__tile tile = {.depth = in.groups};
     const int64_t facts[] = {rows, cols, depth, in.groups, in.flip};
     TN__TRY(tn__lower_tile(l, "imm", b->root, rows, vectors, 28, false, facts, sizeof facts / sizeof *facts, &tile));
-    k->mr = tile.mr, k->nv = tile.nv;
+    k->mr = tile.mr, k->nv = tile.nv, k->steps = tile.steps;
     bool interleave = cols % (k->nv * lanes) == 0;
     int64_t row = interleave ? k->nv * lanes : lanes, s = rows * in.groups;
     for (int32_t i = 0; i < r - 2; i++) tn__build_dim(b, out->dims[i], i, 1);

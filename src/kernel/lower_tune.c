@@ -55,13 +55,14 @@ static int32_t or_rule(const tn__choice *c, const tn__choice *rule, tn__knob kno
 tn_error *tn__lower_tile(tn__lower *l, const char *stem, uint32_t root, int64_t rows, int64_t vectors, int32_t most_rows, bool divisors,
                          const int64_t *facts, int32_t n_facts, tn__tile *out) {
     tn__space s = {.kind = TN__SPACE_PRODUCT, .rows = rows, .vectors = vectors, .registers = l->registers, .divisors = divisors, .cuts = true};
-    s.packs = out->pack != 0;
+    s.packs = out->pack != 0, s.depth = out->depth;
     tn__lower_choose_tile(rows, vectors, l->registers - out->spare, most_rows, divisors, &s.rule.value[TN__KNOB_mr], &s.rule.value[TN__KNOB_nv]);
-    s.rule.value[TN__KNOB_pack] = out->pack;
+    s.rule.value[TN__KNOB_pack] = out->pack, s.rule.value[TN__KNOB_steps] = out->depth ? 1 : 0;
     tn__choice c;
     TN__TRY(tn__lower_site(l, stem, root, &s, facts, n_facts, &c));
-    *out = (tn__tile){or_rule(&c, &s.rule, TN__KNOB_mr), or_rule(&c, &s.rule, TN__KNOB_nv), c.value[TN__KNOB_chunk],
-                      or_rule(&c, &s.rule, TN__KNOB_pack), out->spare};
+    out->mr = or_rule(&c, &s.rule, TN__KNOB_mr), out->nv = or_rule(&c, &s.rule, TN__KNOB_nv);
+    out->chunk = c.value[TN__KNOB_chunk], out->steps = c.value[TN__KNOB_steps];
+    out->pack = or_rule(&c, &s.rule, TN__KNOB_pack);
     return NULL;
 }
 

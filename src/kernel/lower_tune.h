@@ -14,9 +14,11 @@ typedef struct tn__tile {
     int32_t mr, nv;
     int32_t chunk; /* 0: by the rule */
     int32_t pack;  /* 1, 2 as in knobs.def; 0: the site does not choose */
+    int32_t steps; /* of the innermost loop over the depth that a turn takes; 0: by the rule, one */
     int32_t spare; /* registers that the rule leaves to others than the tile */
+    int64_t depth; /* steps of that loop; 0: the site does not choose */
 } tn__tile;
-/* out->pack is what the rule says, on input; out->spare is only read. */
+/* out->pack is what the rule says, on input; spare and depth are only read. */
 tn_error *tn__lower_tile(tn__lower *l, const char *stem, uint32_t root, int64_t rows, int64_t vectors, int32_t most_rows, bool divisors,
                          const int64_t *facts, int32_t n_facts, tn__tile *out);
 /* Rows and vectors in flight of a kernel whose schedule is complete but for that: k->mr, k->nv. */

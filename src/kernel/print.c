@@ -49,6 +49,7 @@ static void put_loops(tn__text *t, const tn__kernel *k) {
         if (d >= k->n_spatial) tn__text_add(t, k->unroll >> d & 1 ? " reduce, unrolled" : " reduce");
         else if (!lane && d != k->m && d != k->j) tn__text_add(t, " grid");
     }
+    if (k->steps > 1) tn__text_addf(t, "  %d steps a turn", (int)k->steps);
     tn__text_add(t, "\n");
     if (k->n_dims > k->n_spatial && k->limited >= 0) tn__text_addf(t, "      where d%d < e%d\n", (int)k->limited, (int)k->limit);
     if (k->n_dims > k->n_spatial && k->when >= 0) tn__text_addf(t, "      where e%d\n", (int)k->when);

@@ -54,6 +54,9 @@ bool tn__choice_parse(const char *text, size_t bytes, tn__choice *out) {
 
 /* ---- spaces -------------------------------------------------------------------------------------------------- */
 
+/* Of tiles within this share of the best, choices with more steps a turn are listed, too; the model thinks the two equal. */
+#define NEAR_BEST 1.05
+
 enum { ROWS_MOST = 28, IN_FLIGHT_MOST = 16, BLOCK_MOST = 256 };
 
 static int32_t tile_rows_most(const tn__space *s, int32_t nv) {
@@ -81,6 +84,8 @@ bool tn__space_allows(const tn__space *s, const tn__choice *c) {
     if (c->value[TN__KNOB_block]) return false;
     int32_t chunk = c->value[TN__KNOB_chunk], pack = c->value[TN__KNOB_pack];
     if (chunk && (!s->cuts || chunk < 0)) return false;
+    int32_t steps = c->value[TN__KNOB_steps];
+    if (steps && steps != 1 && ((steps != 2 && steps != 4) || steps > s->depth / 2)) return false;
     if (pack && (!s->packs || pack < 0 || pack > 2)) return false;
     bool product = s->kind == TN__SPACE_PRODUCT;
     return product ? product_allows(s, v[TN__KNOB_mr], v[TN__KNOB_nv]) : rows_allow(s, v[TN__KNOB_mr], v[TN__KNOB_nv]);
@@ -112,16 +117,24 @@ static void consider(ranking *r, tn__choice c, double cost) {
     r->count++;
 }
 
+static double tile_cost(const tn__space *s, int32_t mr, int32_t nv) {
+    double rows = (double)(s->rows / mr) * tn__lower_step_cost(mr, nv) + (s->rows % mr ? tn__lower_step_cost(s->rows % mr, nv) : 0);
+    return rows * (double)tn__ceil_div(s->vectors, nv);
+}
+
 static void product_choices(ranking *r, bool several_threads) {
     const tn__space *s = r->space;
     double best = 1e300;
     for (int32_t nv = 1; nv <= 8; nv++)
         for (int32_t mr = tile_rows_most(s, nv); mr >= 1; mr--) {
-            double cost = (double)(s->rows / mr) * tn__lower_step_cost(mr, nv) + (s->rows % mr ? tn__lower_step_cost(s->rows % mr, nv) : 0);
-            cost *= (double)tn__ceil_div(s->vectors, nv);
-            if (cost < best) best = cost;
+            double cost = tile_cost(s, mr, nv);
+            if (product_allows(s, mr, nv) && cost < best) best = cost;
             consider(r, (tn__choice){{[TN__KNOB_mr] = mr, [TN__KNOB_nv] = nv}}, cost);
         }
+    for (int32_t nv = 1; nv <= 8; nv++)
+        for (int32_t mr = tile_rows_most(s, nv); mr >= 1; mr--)
+            for (int32_t steps = 2; steps <= 4 && tile_cost(s, mr, nv) <= best * NEAR_BEST; steps *= 2)
+                consider(r, (tn__choice){{[TN__KNOB_mr] = mr, [TN__KNOB_nv] = nv, [TN__KNOB_steps] = steps}}, tile_cost(s, mr, nv));
     if (s->packs) consider(r, (tn__choice){{[TN__KNOB_pack] = 3 - s->rule.value[TN__KNOB_pack]}}, best * 1.01);
     for (int32_t chunk = 1; s->cuts && several_threads && chunk <= 64; chunk *= 2)
         consider(r, (tn__choice){{[TN__KNOB_chunk] = chunk}}, best * 1.02);

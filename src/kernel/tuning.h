@@ -18,7 +18,7 @@ typedef struct tn__choice {
 
 /* What may be chosen at a site. */
 typedef enum tn__space_kind {
-    TN__SPACE_PRODUCT, /* register tiles with accumulators: mr x nv within `registers`; chunk, pack where the site has them */
+    TN__SPACE_PRODUCT, /* register tiles with accumulators: mr x nv within `registers`; steps, chunk, pack where the site has them */
     TN__SPACE_ROWS,    /* rows in flight, `most_mr` of them, and vectors, `most_nv`: their product at most 16 */
     TN__SPACE_BLOCK    /* rows of a block of stages */
 } tn__space_kind;
@@ -29,6 +29,7 @@ typedef struct tn__space {
     int32_t registers, most_mr, most_nv;
     bool divisors;      /* nv divides vectors */
     bool cuts, packs;   /* the site reads knobs chunk, pack */
+    int64_t depth;      /* steps of the innermost loop over the depth; 0: the site does not read knob steps */
     tn__choice rule;    /* what the rule says: never 0 for the knobs that the site reads, but chunk, whose rule depends on the tile */
 } tn__space;
 

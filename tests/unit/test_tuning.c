@@ -48,9 +48,10 @@ static void test_choice_text(void **state) {
 
 static void test_space(void **state) {
     (void)state;
-    tn__space s = {.kind = TN__SPACE_PRODUCT, .rows = 14, .vectors = 4, .registers = 32, .divisors = true, .rule = {{[TN__KNOB_mr] = 7, [TN__KNOB_nv] = 4}}};
+    tn__space s = {.kind = TN__SPACE_PRODUCT, .rows = 14, .vectors = 4, .registers = 32, .divisors = true, .depth = 6, .rule = {{[TN__KNOB_mr] = 7, [TN__KNOB_nv] = 4, [TN__KNOB_steps] = 1}}};
     static const tn__choice wrong[] = {{{[TN__KNOB_mr] = 15, [TN__KNOB_nv] = 1}}, {{[TN__KNOB_mr] = 8}}, {{[TN__KNOB_nv] = 3}}, {{[TN__KNOB_nv] = 8}},
-                                       {{[TN__KNOB_mr] = -1}}, {{[TN__KNOB_chunk] = 1}}, {{[TN__KNOB_pack] = 1}}, {{[TN__KNOB_block] = 4}}};
+                                       {{[TN__KNOB_mr] = -1}}, {{[TN__KNOB_chunk] = 1}}, {{[TN__KNOB_pack] = 1}}, {{[TN__KNOB_block] = 4}},
+                                       {{[TN__KNOB_steps] = 3}}, {{[TN__KNOB_steps] = 4}}, {{[TN__KNOB_steps] = -2}}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (tn__space_allows(&s, &wrong[i])) fail_msg("choice %zu is allowed", i);
     tn__choice list[96];
@@ -132,6 +133,8 @@ static const tn__kprogram *solve(const tn_graph *g, const tn__tuning *schedules,
     return tn__cpu_program(*artefact);
 }
 
+enum { STEPS_SEEN = 1 << 16 };
+
 /* Every choice of every site, alone. Takes g; returns the kinds of spaces seen as bits. */
 static unsigned check_bits(tn_graph *g) {
     enum { ROOM = 1 << 16 };
@@ -148,7 +151,7 @@ static unsigned check_bits(tn_graph *g) {
         const tn__site *s = &p->sites.data[i];
         tn__choice list[96];
         uint32_t n = tn__space_choices(&s->space, true, list, 96);
-        for (uint32_t k = 0; k < n; k += n > 24 ? 3 : 1) {
+        for (uint32_t k = 0; k < n; k += 1 + n / 16) {
             ok(tn__tuning_create(&tn__allocator_malloc, &one));
             ok(tn__tuning_put(one, s->signature, &list[k]));
             const tn__kprogram *q = solve(g, one, &other, got, ROOM);
@@ -160,6 +163,7 @@ static unsigned check_bits(tn_graph *g) {
             tn__tuning_destroy(one);
         }
         if (n) seen |= 1u << s->space.kind;
+        for (uint32_t k = 0; k < n; k += 1 + n / 16) seen |= list[k].value[TN__KNOB_steps] > 1 ? STEPS_SEEN : 0;
     }
     tn__device_cpu.destroy(base);
     tn__tuning_destroy(none);
@@ -171,7 +175,7 @@ static unsigned check_bits(tn_graph *g) {
 static void test_bits(void **state) {
     (void)state;
     unsigned seen = check_bits(convolution()) | check_bits(attention());
-    assert_int_equal(seen, 1u << TN__SPACE_PRODUCT | 1u << TN__SPACE_ROWS | 1u << TN__SPACE_BLOCK);
+    assert_int_equal(seen, 1u << TN__SPACE_PRODUCT | 1u << TN__SPACE_ROWS | 1u << TN__SPACE_BLOCK | STEPS_SEEN);
 }
 
 /* ---- file ---------------------------------------------------------------------------------------------------- */
