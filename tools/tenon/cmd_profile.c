@@ -246,7 +246,7 @@ static int profile(const char *path, profile_settings *s) {
     tn_tensor **in = NULL;
     tn_error *e = cli_context_create(&s->target.limits, &context);
     if (e) return cli_fail_error(e);
-    s->inputs.model_path = s->inputs.dims.count ? NULL : path;
+    s->inputs.model_path = path;
     e = cli_options_create(context, &s->target, &options);
     if (!e) e = tn_options_set(options, "profile", "on");
     if (!e) e = cli_graph_load(context, path, &graph);

@@ -171,7 +171,7 @@ static tn_error *show(tn_context *context, const char *path, show_settings *s) {
     tn_error *e = NULL;
     if (compiled || s->time) {
         s->inputs.missing_random = true;
-        s->inputs.model_path = s->inputs.dims.count ? NULL : path;
+        s->inputs.model_path = path;
         e = show_options_create(context, &s->target, s->after, &options);
         if (!e) e = cli_inputs_make(context, graph, &s->inputs, &in);
     }

@@ -134,7 +134,7 @@ tn_error *report_model_run(const char *path, const report_run *run, report_model
     *out = (report_model){.path = path, .environment = record_environment()};
     patient p = {0};
     cli_inputs inputs = run->inputs;
-    inputs.model_path = inputs.dims.count ? NULL : path;
+    inputs.model_path = path;
     tn_error *e = cli_context_create(&run->target.limits, &p.context);
     if (e) return e;
     e = cli_options_create(p.context, &run->target, &p.options);

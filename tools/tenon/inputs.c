@@ -295,7 +295,7 @@ static char *beside_model(const char *model_path, uint32_t index) {
 }
 
 static tn_error *fill_missing(tn_context *c, const tn_graph *g, const cli_inputs *spec, uint32_t index, tn_tensor **out) {
-    char *path = spec->model_path ? beside_model(spec->model_path, index) : NULL;
+    char *path = spec->model_path && !spec->dims.count ? beside_model(spec->model_path, index) : NULL;
     tn_error *e = path ? cli_tensor_load(c, path, out) : make_numbers(c, g, index, spec, true, out);
     free(path);
     return e;

@@ -9,7 +9,7 @@ typedef struct cli_inputs {
     const char *mean, *std, *layout, *channels;
     double scale; /* < 0: 255 for integer inputs, else 1 */
     bool missing_random;     /* inputs not named are random; else they are an error */
-    const char *model_path;  /* with missing_random: its test_data_set_0 comes first; NULL for none */
+    const char *model_path;  /* with missing_random: its test_data_set_0 comes first, unless dims are given; NULL for none */
 } cli_inputs;
 
 #define CLI_INPUT_OPTIONS(s)                                                                                          \
