@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tn__kprogram *program = NULL;
     const bool wide = size % 2;
     const tn__lower_config config = {.lanes = wide ? 16 : 8, .registers = wide ? 32 : 16, .layout = true, .fuse = true,
-                                     .stages = size % 3 != 0, .in_place = size % 5 != 0, .winograd_error = size % 7 ? 1 : 0};
+                                     .stages = size % 3 != 0, .in_place = size % 5 != 0, .winograd_error = size % 7 ? 1 : 0,
+                                     .prefers = (tn__layout_preference)(size % 11 % 3)};
     tn_error *error = tn_context_create(&options, &context);
     if (!error) error = tn_graph_parse(context, source, &graph);
     if (!error && can_lower(graph)) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/os_topology.h"
 #include "device/profile.h"
+#include "kernel/layout.h"
 #include "op/op.h"
 #include "tenon/exec.h"
 
@@ -24,6 +25,7 @@ typedef struct tn__device_config {
     uint32_t spin_us;           /* as in tn__pool_config */
     tn__affinity affinity;
     tn__numa numa;              /* of arena, scratch and packed constants */
+    tn__layout_preference layout;
     tn_dtype weights;           /* bf16, f16, i8: how constant f32 weights of products are kept; NONE: as they are */
     bool tf32;                  /* operands of products are rounded as TF32 does */
     double winograd_error;      /* convolutions may be off by this, see kernel/winograd.h; 0: none of them is done that way */

@@ -1,5 +1,5 @@
 /* Layouts: which values lie blocked by channel. Most convolutions and the pools work on blocked values; what is between them
- * stays blocked. */
+ * stays blocked. Option `layout` may prefer one kind; what has no kernel for it keeps the other. */
 #include "kernel/lower.h"
 #include "kernel/lower_integer.h"
 #include "kernel/lower_maps.h"
@@ -36,13 +36,15 @@ static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *want
             if (l->values[v.id].block) {
                 if (x->rank != t->rank || x->dims[1] != t->dims[1]) return 0;
                 any = true;
-            } else if (!tn__kernel_as_f32(x->dtype) && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
+            } else if (l->prefers == TN__LAYOUT_NCHW && tn__type_elements(x) == tn__type_elements(t)) return 0;
+            else if (!tn__kernel_as_f32(x->dtype) && x->dtype != TN_DTYPE_u8 && x->dtype != TN_DTYPE_i8) return 0;
             else if (x->rank + 1 >= t->rank && x->rank >= 1 && t->rank - x->rank <= 1 && x->dims[1 - (t->rank - x->rank)] != 1 &&
                      x->rank != t->rank)
                 return 0; /* a run-time [c, 1, 1]: no blocked form */
         }
         return any ? l->w : 0;
     }
+    if (l->prefers == TN__LAYOUT_NCHW) return 0; /* of blocked values only what an anchor's kernel takes in is blocked too */
     if (n->op == TN_OP_gather) return tn__lower_gathers_blocked(l, n) ? l->w : 0;
     if (l->values[tn__in(l->g, n, 0).id].block && tn__lower_maps_pixels(l, n)) return l->w;
     if (n->op == TN_OP_concat) {

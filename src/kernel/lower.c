@@ -397,7 +397,7 @@ tn_error *tn__kprogram_create(tn_context *c, tn_graph *graph, const tn__lower_co
     tn__arena_init(&scratch, a);
     tn__lower l = {.c = c, .a = a, .p = p, .g = graph, .w = config->lanes, .registers = config->registers,
                    .layout = config->layout, .fuse = config->fuse, .stages = config->stages,
-                   .in_place = config->in_place, .weights = config->weights, .tf32 = config->tf32,
+                   .in_place = config->in_place, .prefers = config->prefers, .weights = config->weights, .tf32 = config->tf32,
                    .winograd_error = config->winograd_error, .tuning = config->tuning};
     l.values = TN__ARENA_ARRAY(&scratch, tn__lower_value, graph->values.count);
     l.views = TN__ARENA_ARRAY(&scratch, tn__lower_view *, graph->values.count);

@@ -24,6 +24,7 @@ typedef struct tn__lower {
     const tn_graph *g;
     int32_t w, registers;
     bool layout, fuse, stages, in_place;
+    tn__layout_preference prefers; /* as in tn__lower_config */
     tn_dtype weights;        /* as in tn__lower_config */
     bool tf32;
     double winograd_error;   /* as in tn__lower_config */

@@ -1,9 +1,10 @@
 /* Convolution on row-major values, vectors along lines of pixels: rows of the tile are output channels, weights are splat.
  *
- *   out[n][oc][y][x] = sum over ic, ky, kx of weight[ic][ky][kx][oc] * in[n][ic][y'][x']
+ *   out[n][oc][y][x] = sum over ic, ky, kx of weight[ic][ky][kx][oc] * in[n][ic][y'][x']     ic and oc: those of a group
  *
  * For output channels that would leave most lanes of a block idle, and for pointwise convolutions whose neighbours are
- * row-major anyway (a product; a network's first and last convolutions, and those run alone). What lies outside the input, and
+ * row-major anyway (a product; a network's first and last convolutions, and those run alone); for all of them, groups too, where
+ * option `layout` prefers row-major values. What lies outside the input, and
  * a stride along the line, is dealt with by a copy in front: lines with their padding, the pixels of each phase of the stride
  * side by side. */
 #include "kernel/lower_tune.h"
@@ -16,7 +17,8 @@ static const double copy_cost = 6, reorder_cost = 6;
 
 typedef struct lines {
     tn__window w;     /* flattened where the whole window is one pixel */
-    int64_t ic, oc, pixels, line; /* of the output: all, and along the line */
+    int64_t groups, ic, oc; /* channels of a group */
+    int64_t pixels, line; /* of the output: all, and along the line */
     int64_t phases, steps; /* taps along the line = steps * phases, some of them with weight zero */
     int64_t padded[3];     /* extents of the copy: outer axes, then the line of one phase */
     bool pointwise, copied;
@@ -25,8 +27,7 @@ typedef struct lines {
 static bool find_lines(const tn__lower *l, const tn__node *n, bool flat, lines *s) {
     const tn__attrs_conv *at = n->attrs;
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *out = tn__type_of(l->g, tn__out(n, 0));
-    *s = (lines){.ic = x->dims[1], .oc = out->dims[1], .pixels = 1};
-    if (at->group != 1) return false;
+    *s = (lines){.groups = at->group, .ic = x->dims[1] / at->group, .oc = out->dims[1] / at->group, .pixels = 1};
     tn_error *e = tn__lower_conv_window(l, n, &s->w);
     if (e) return tn_error_destroy(e), false;
     tn__window *w = &s->w;
@@ -55,7 +56,9 @@ static double line_lanes(const lines *s, int32_t w) {
 
 tn__lines_choice tn__lower_lines_choose(const tn__lower *l, const tn__node *conv) {
     lines s;
-    if (!find_lines(l, conv, true, &s) || tn__ceil_div(s.line, l->w) < LEAST_VECTORS) return TN__LINES_NEVER;
+    if (l->prefers == TN__LAYOUT_BLOCKED || !find_lines(l, conv, true, &s)) return TN__LINES_NEVER;
+    if (l->prefers == TN__LAYOUT_NCHW) return TN__LINES_ALWAYS;
+    if (s.groups > 1 || tn__ceil_div(s.line, l->w) < LEAST_VECTORS) return TN__LINES_NEVER;
     double taps = (double)s.ic, in_pixels = (double)s.ic, blocked = (double)(tn__ceil_div(s.oc, l->w) * l->w) * (double)s.pixels;
     for (int32_t i = 0; i < s.w.rank; i++) taps *= (double)s.w.kernel[i], in_pixels *= (double)s.w.in[i];
     double line = line_lanes(&s, l->w), moves = reorder_cost * (in_pixels + (double)s.oc * (double)s.pixels);
@@ -76,7 +79,7 @@ static tn_error *copy_lines(tn__lower *l, const tn__node *n, uint32_t root, cons
     int32_t n_guards = 0;
     int64_t in_stride = 1, out_stride = s->padded[last], in_strides[3];
     for (int32_t i = last; i >= 0; i--) in_strides[i] = in_stride, in_stride *= s->w.in[i];
-    k->extent[n_dims] = x->dims[0] * s->ic;
+    k->extent[n_dims] = x->dims[0] * x->dims[1];
     in.stride[n_dims++] = in_stride;
     for (int32_t i = 0; i <= last; i++) {
         if (i == last && s->phases > 1) in.stride[n_dims] = 1, k->extent[n_dims++] = s->phases;
@@ -128,10 +131,11 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
     for (int32_t i = 0; i < last; i++) outer_taps *= s.w.kernel[i];
     tn__tile tile = {.depth = s.phases > 1 ? s.phases : s.steps > 1 ? s.steps : outer_taps == 1 ? s.ic : 0};
-    const int64_t facts[] = {s.oc, s.ic, s.line, s.pixels, s.steps, s.phases, s.copied, s.w.rank, s.w.kernel[0], s.w.kernel[s.w.rank > 1]};
+    const int64_t facts[] = {s.oc, s.ic, s.groups, s.line, s.pixels, s.steps, s.phases, s.copied, s.w.rank, s.w.kernel[0], s.w.kernel[s.w.rank > 1]};
     tn_error *e = tn__lower_tile(l, "lconv", root, s.oc, vectors, 28, false, facts, sizeof facts / sizeof *facts, &tile);
     if (e) return tn__free(l->a, k, sizeof *k), e;
-    int32_t d_n = tn__build_dim(&b, out->dims[0], 0, 1);
+    int32_t d_n = tn__build_dim(&b, out->dims[0], 0, 1), d_g = -1;
+    if (s.groups > 1) d_g = tn__build_dim(&b, s.groups, 1, s.oc);
     for (int32_t i = 0; i < last; i++) d_outer[i] = tn__build_dim(&b, s.w.out[i], 2 + i, 1);
     int32_t d_j = tn__build_dim(&b, vectors, out->rank - 1, w), d_m = tn__build_dim(&b, s.oc, 1, 1);
     int32_t d_lane = tn__build_dim(&b, w, out->rank - 1, 1);
@@ -150,14 +154,16 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
         in.stride[d_outer[i]] = stride * s.w.stride[i], in.stride[t_outer[i]] = stride * s.w.dilation[i];
         stride *= s.copied ? s.padded[i] : s.w.in[i];
     }
-    in.stride[d_ic] = stride, in.stride[d_n] = stride * s.ic;
+    in.stride[d_ic] = stride, in.stride[d_n] = stride * s.ic * s.groups;
+    if (d_g >= 0) in.stride[d_g] = stride * s.ic;
 
     /* weights as they are, a line of taps for each output channel; or a row of channels for each tap, where taps are in another order,
      * have to be widened, or would lie 4 KiB apart, in the same sets of the first cache */
     int64_t last_taps = s.w.kernel[last], filter = s.ic * outer_taps * last_taps;
     bool as_is = s.phases == 1 && tn__type_of(g, kv)->dtype == TN_DTYPE_f32 && (filter % 1024 || s.oc <= FEW_ROWS);
-    int64_t tap = as_is ? 1 : s.oc, row = tap;
+    int64_t tap = as_is ? 1 : s.oc * s.groups, row = tap;
     weight.stride[d_m] = as_is ? filter : 1;
+    if (d_g >= 0) weight.stride[d_g] = weight.stride[d_m] * s.oc;
     if (d_phase >= 0) weight.stride[d_phase] = row, row *= s.phases;
     weight.stride[d_step] = row, row *= s.steps;
     for (int32_t i = last - 1; i >= 0; i--) weight.stride[t_outer[i]] = row, row *= s.w.kernel[i];
@@ -166,15 +172,15 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     tn_dtype in_dtype = s.copied ? TN_DTYPE_f32 : x->dtype;
     int32_t right = tn__kx_load(k, tn__build_buffer(&b, slot, in_dtype), &in), left = -1;
     tn__pack pack = {.n_axes = 4, .n_dims = 5, .widen = true,
-                     .axes = {{s.oc, s.ic * outer_taps * last_taps}, {s.ic, outer_taps * last_taps}, {outer_taps, last_taps},
+                     .axes = {{s.oc * s.groups, s.ic * outer_taps * last_taps}, {s.ic, outer_taps * last_taps}, {outer_taps, last_taps},
                               {last_taps, 1}},
-                     .dims = {{1, s.ic, 1}, {2, outer_taps, 1}, {3, s.steps, s.phases}, {3, s.phases, 1}, {0, s.oc, 1}}};
+                     .dims = {{1, s.ic, 1}, {2, outer_taps, 1}, {3, s.steps, s.phases}, {3, s.phases, 1}, {0, s.oc * s.groups, 1}}};
     e = as_is ? tn__lower_get(l, kv, 0, 0, &slot) : tn__pack_value(l, kv, &pack, &slot);
     if (!e) left = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &weight);
     k->body = tn__lower_product(l, k, x->dtype, left, right);
     k->reduce = TN__KX_ADD;
     b.memo_red = tn__kx(k, TN__KX_RED, TN_DTYPE_f32, -1, -1, -1);
-    if (!e) e = tn__lower_conv_bias(&b, n, s.oc);
+    if (!e) e = tn__lower_conv_bias(&b, n, s.oc * s.groups);
     if (!e) e = tn__build_epilogue(&b);
     if (e) return tn__free(l->a, k, sizeof *k), e;
     k->lanes = l->w;
@@ -182,7 +188,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     k->j = d_j, k->nv = tile.nv;
     k->m = d_m, k->mr = tile.mr, k->steps = tile.steps;
     if (tile.chunk) k->m_chunk = tile.chunk;
-    else tn__lower_chunk_rows(k, out->dims[0] * (s.pixels / s.line) * tn__ceil_div(vectors, tile.nv));
-    k->flops = 2.0 * (double)out->dims[0] * (double)s.oc * (double)s.pixels * (double)(s.ic * outer_taps * last_taps);
+    else tn__lower_chunk_rows(k, out->dims[0] * s.groups * (s.pixels / s.line) * tn__ceil_div(vectors, tile.nv));
+    k->flops = 2.0 * (double)out->dims[0] * (double)out->dims[1] * (double)s.pixels * (double)(s.ic * outer_taps * last_taps);
     return tn__lower_launch(l, k, b.slots, root);
 }

@@ -3,6 +3,7 @@
 #ifndef TN_KERNEL_PROGRAM_H
 #define TN_KERNEL_PROGRAM_H
 #include "kernel/kernel.h"
+#include "kernel/layout.h"
 #include "kernel/pack.h"
 
 /* SCRATCH: lives within one step of a launch; each thread has its own. PART: a range of another slot. */
@@ -125,6 +126,7 @@ typedef struct tn__kprogram {
 typedef struct tn__lower_config {
     int32_t lanes, registers;
     bool layout, fuse, stages, in_place; /* passes of these names */
+    tn__layout_preference prefers;       /* what pass `layout` does; nothing without it */
     tn_dtype weights;                    /* bf16, f16, i8: constant f32 right operands of products are packed so; NONE: as f32 */
     bool tf32;                           /* operands of products are rounded as TF32 does */
     double winograd_error;               /* convolutions may be off by this, see winograd.h; 0: none of them is done that way */

@@ -113,6 +113,7 @@ tn_error *tn__settings_create(tn_context *context, const tn_options *o, tn__sett
                                     .spin_us = (uint32_t)tn__options_int(o, TN__OPTION_spin_us),
                                     .affinity = (tn__affinity)tn__options_choice(o, TN__OPTION_affinity),
                                     .numa = (tn__numa)tn__options_choice(o, TN__OPTION_numa),
+                                    .layout = (tn__layout_preference)tn__options_choice(o, TN__OPTION_layout),
                                     .weights = weights, .tf32 = !strcmp(precision, "tf32"),
                                     .flush_denormals = !strcmp(o->values[TN__OPTION_denormals], "flush"),
                                     .winograd_error = winograd ? tn__options_real(o, TN__OPTION_winograd_max_error) : 0,

@@ -262,7 +262,7 @@ sed 's/1,3,2,2/1,2,2,3/' "$work/nchw.tn" > "$work/nhwc.tn"
 sed 's/f32/u8/; /abs/d; /size/d' "$work/nchw.tn" > "$work/u8.tn"
 want 0 "  1 0 0 1 0 1 ..." run "$work/nchw.tn" --input "$work/p.png"
 want 0 "  1 0 0 0 1 0 ..." run "$work/nhwc.tn" --input "$work/p.png"
-want 0 "  1 0 0 0 1 0 ..." run "$work/nhwc.tn" --input "$work/p.png" --layout nhwc
+want 0 "  1 0 0 0 1 0 ..." run "$work/nhwc.tn" --input "$work/p.png" --picture-layout nhwc
 want 0 "  0 0 1 1 0 1 ..." run "$work/nchw.tn" --input "$work/p.png" --channels bgr
 want 0 "  1 -1 -1 1 -1 1 ..." run "$work/nchw.tn" --input "$work/p.png" --mean 0.5 --std 0.5
 want 0 "  0 -1 -1 0 -2 2 ..." run "$work/nchw.tn" --input "$work/p.png" --mean 1,0.5,0 --std 1,0.25,1
@@ -270,8 +270,8 @@ want 0 "  255 0 0 255 0 255 ..." run "$work/u8.tn" --input "$work/p.png"
 want 0 "  0.501960814 0.501960814" run "$work/nchw.tn" --input "$work/p.jpg"
 want 1 "numbers A,B,C" run "$work/nchw.tn" --input "$work/p.png" --mean 1,2
 want 1 "none that is 0" run "$work/nchw.tn" --input "$work/p.png" --std 0
-want 1 "nchw or nhwc" run "$work/nchw.tn" --input "$work/p.png" --layout hwc
-want 1 "3 channels" run "$work/nchw.tn" --input "$work/p.png" --layout nhwc
+want 1 "nchw or nhwc" run "$work/nchw.tn" --input "$work/p.png" --picture-layout hwc
+want 1 "3 channels" run "$work/nchw.tn" --input "$work/p.png" --picture-layout nhwc
 want 1 "a picture wants" run "$work/two.tn" --input "$work/p.png"
 for file in p.png p.jpg; do
     head -c 60 "$work/$file" > "$work/cut-$file"

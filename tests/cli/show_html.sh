@@ -30,9 +30,9 @@ draw fused.html fused --format html
 draw fused.svg fused --format svg --after stages
 draw fused.time.html fused --format html --time --seconds 0 --threads 2
 draw fused.time.svg fused --format svg --time --seconds 0
-export TENON_PRECISION=bf16 TENON_PASSES_OFF=layout # the launches that are shown are those that are timed
+export TENON_PRECISION=bf16 TENON_PASSES_OFF=layout TENON_LAYOUT=nchw # the launches that are shown are those that are timed
 draw fused.after.time.html fused --format html --after fuse --time --seconds 0
-unset TENON_PRECISION TENON_PASSES_OFF
+unset TENON_PRECISION TENON_PASSES_OFF TENON_LAYOUT
 draw bodies.html bodies --format html
 draw bodies.time.html bodies --format html --time --seconds 0 --input go=random
 [ $failed -ne 0 ] || python3 "$here/show_html.py" "$work" || failed=1

@@ -657,6 +657,20 @@ static void check_fast_math(void) {
     tn_executable_release(none), tn_executable_release(approx), tn_graph_release(g);
 }
 
+static uint32_t kernels_with(tn_graph *g, const char *layout) {
+    tn_executable *x = COMPILE(g, {"layout", layout});
+    uint32_t n = stats_of(x).n_kernels;
+    tn_executable_release(x);
+    return n;
+}
+
+/* Blocks are cheaper here, though the row-major input and output have to change for them. */
+static void check_layout(void) {
+    tn_graph *g = new_convolution();
+    assert_true(kernels_with(g, "auto") == kernels_with(g, "blocked") && kernels_with(g, "nchw") < kernels_with(g, "blocked"));
+    tn_graph_release(g);
+}
+
 /* ---- all rows ------------------------------------------------------------------------------------------------ */
 
 #define TN_OPTION(name, type, default_, low, high, choices, help) \

@@ -195,9 +195,10 @@ static tn_error *tune(const char *path, const tune_settings *s, const space *ove
     return e;
 }
 
-/* Threads by powers of two up to all, and the passes that do not pay for every model. */
+/* Threads by powers of two up to all, and the layouts and the pass that do not pay for every model. */
 static void default_space(const cli_target *target, cli_texts *over) {
-    cli_texts_add(over, "passes_off=,layout,stages");
+    cli_texts_add(over, "layout=auto,nchw,blocked");
+    cli_texts_add(over, "passes_off=,stages");
     if (target->threads) return; /* the user chose */
     int64_t all = tn__os_processor_count();
     char *threads = cli_printf("threads=1");
@@ -232,7 +233,7 @@ int cli_cmd_tune(const cli_verb *verb, int argc, char **argv) {
         {"kernels", CLI_FLAG, &s.kernels, NULL, "search for schedules of the kernels, for latency, instead of options"},
         {"max-error", CLI_REAL, &s.max_error, "X", "largest absolute error of the outputs against ref that is allowed"},
         {"max-memory", CLI_REAL, &s.max_memory, "BYTES", "of arena, constants and code"},
-        {"over", CLI_TEXTS, &s.over, "KEY=V,V,...", "an option and its values; repeatable (default: threads and some passes)"},
+        {"over", CLI_TEXTS, &s.over, "KEY=V,V,...", "an option and its values; repeatable (default: threads, layout, a pass)"},
         {"budget", CLI_REAL, &s.budget, "S", "seconds after which no further combination is begun (120)"},
         {"output", CLI_TEXT, &s.output, "FILE", "write the chosen options, for --config or TENON_CONFIG"},
         SPACE_OPTIONS(&s.timing, &s.force, &s.db),

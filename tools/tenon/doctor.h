@@ -46,7 +46,7 @@ typedef struct doctor_evidence {
     doctor_placement placement;
     bool is_debug;
     /* options */
-    const char *device, *cpu, *passes_off, *cache, *precision, *affinity, *numa;
+    const char *device, *cpu, *passes_off, *cache, *precision, *affinity, *numa, *layout;
     int64_t threads, max_specialisations; /* threads: those that are used, never 0 */
     bool profile;
     /* the model, as it was handed over */

@@ -206,6 +206,7 @@ static tn_error *read_options(patient *p) {
     p->affinity = (tn__affinity)tn__options_choice(o, TN__OPTION_affinity);
     e->affinity = cli_printf("%s", tn_options_get(o, "affinity"));
     e->numa = cli_printf("%s", tn_options_get(o, "numa"));
+    e->layout = cli_printf("%s", tn_options_get(o, "layout"));
     e->profile = strcmp(tn_options_get(o, "profile"), "off") != 0;
     e->threads = strtoll(tn_options_get(o, "threads"), NULL, 10);
     e->max_specialisations = strtoll(tn_options_get(o, "max_specialisations"), NULL, 10);
@@ -291,6 +292,6 @@ void doctor_evidence_free(doctor_evidence *e) {
     for (size_t i = 0; i < e->n_steps; i++) free(e->steps[i].what);
     free(e->steps);
     free((char *)e->device), free((char *)e->cpu), free((char *)e->passes_off), free((char *)e->cache), free((char *)e->precision);
-    free((char *)e->affinity), free((char *)e->numa);
+    free((char *)e->affinity), free((char *)e->numa), free((char *)e->layout);
     *e = (doctor_evidence){0};
 }

@@ -262,8 +262,11 @@ static bool idle_lanes(const doctor_evidence *e, doctor_hint *h) {
     return true;
 }
 
+/* Between values blocked by channel and row-major ones. */
+static bool blocks_channels(const doctor_evidence *e, const doctor_step *s) { return !strcmp(s->form, "block") || !strcmp(s->form, "unblock"); }
+
 static bool changes_layout(const doctor_evidence *e, const doctor_step *s) {
-    return !strcmp(s->kind, "copy") || !strcmp(s->form, "pack") || !strcmp(s->form, "move");
+    return blocks_channels(e, s) || !strcmp(s->kind, "copy") || !strcmp(s->form, "pack") || !strcmp(s->form, "move");
 }
 
 static bool layout_changes(const doctor_evidence *e, doctor_hint *h) {
@@ -272,6 +275,7 @@ static bool layout_changes(const doctor_evidence *e, doctor_hint *h) {
     put(h->evidence, "%zu steps with %.0f %% of the time only move data, first %.160s", p.n, 100 * p.share, p.largest->what);
     put(h->advice, "transposes and reshapes between convolutions or products keep layouts from meeting: drop them, or let the model keep one order");
     h->gain = p.share;
+    if (pick(e, blocks_channels).share >= worth) put(h->option, strcmp(e->layout, "auto") ? "layout=auto" : "layout=nchw");
     return true;
 }
 

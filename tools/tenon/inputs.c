@@ -197,7 +197,7 @@ static tn_error *picture_tensor(tn_context *c, const tn_graph *g, uint32_t index
         return TN__FAIL(a, INVALID_ARGUMENT, "--channels wants rgb or bgr, found '%s'", spec->channels);
     if (spec->layout) {
         if (strcmp(spec->layout, "nchw") && strcmp(spec->layout, "nhwc"))
-            return TN__FAIL(a, INVALID_ARGUMENT, "--layout wants nchw or nhwc, found '%s'", spec->layout);
+            return TN__FAIL(a, INVALID_ARGUMENT, "--picture-layout wants nchw or nhwc, found '%s'", spec->layout);
         map.channels_last = !strcmp(spec->layout, "nhwc");
     } else {
         map.channels_last = !channels(d[0]) && channels(d[2]);
@@ -208,7 +208,7 @@ static tn_error *picture_tensor(tn_context *c, const tn_graph *g, uint32_t index
     if (*width < 0) *width = image->width;
     if (rank == 4 && dims[0] < 0) dims[0] = 1;
     if (!channels(*channel) || *height < 1 || *width < 1)
-        return TN__FAIL(a, SHAPE_MISMATCH, "input '%s' is %s, a picture has 1 or 3 channels; see --layout and --dim", name, type);
+        return TN__FAIL(a, SHAPE_MISMATCH, "input '%s' is %s, a picture has 1 or 3 channels; see --picture-layout and --dim", name, type);
     TN__TRY(tn_tensor_create(c, dtype, rank, dims, out));
     for (int64_t n = 0; n < (rank == 4 ? dims[0] : 1); n++)
         cli_image_store(image, &map, *channel, *height, *width, *out, n * *channel * *height * *width);

@@ -18,7 +18,7 @@ typedef struct cli_inputs {
     {"mean", CLI_TEXT, &(s)->mean, "A,B,C", "pictures: subtracted from each channel (0)"},                               \
     {"std", CLI_TEXT, &(s)->std, "A,B,C", "pictures: then divided by this (1)"},                                         \
     {"scale", CLI_REAL, &(s)->scale, "X", "pictures: what white is before --mean (1; 255 for integer inputs)"},          \
-    {"layout", CLI_TEXT, &(s)->layout, "nchw|nhwc", "pictures: order of the axes (default: found from the shape)"},  \
+    {"picture-layout", CLI_TEXT, &(s)->layout, "nchw|nhwc", "pictures: order of the axes (default: found from the shape)"}, \
     {"channels", CLI_TEXT, &(s)->channels, "rgb|bgr", "pictures: order of the colours, also of --mean and --std (rgb)"}
 
 /* One tensor per graph input; release each and free() the array with cli_tensors_release. */

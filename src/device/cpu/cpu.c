@@ -347,7 +347,7 @@ tn_error *tn__cpu_target(const tn__device_config *config, tn__target *out) {
 
 tn__lower_config tn__cpu_lowering(const tn__device_config *config, const tn__target *target, const tn__tuning *schedules) {
     tn__lower_config lower = {.lanes = target->lanes, .registers = target->registers, .weights = config->weights, .tf32 = config->tf32,
-                              .winograd_error = config->winograd_error, .tuning = schedules};
+                              .winograd_error = config->winograd_error, .prefers = config->layout, .tuning = schedules};
 #define TN_PASS(name, kind, help) TN__PASS_##kind(name)
 #define TN__PASS_GRAPH(name)
 #define TN__PASS_LOWER(name) lower.name = !tn__pass_is_off(config->disabled_passes, #name);
