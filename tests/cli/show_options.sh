@@ -63,6 +63,8 @@ want 0 tn_wino_mm show "$conv" --format html --time --seconds 0 --winograd auto
 # each part of a compilation that is shown: passes, target, lowering, code
 want 0 "blocked by 16" show "$conv" --after stages --cpu skylake-avx512
 want 0 "blocked by 8" show "$conv" --after stages --cpu haswell
+want 0 tn_lconv show "$conv" --after stages --layout nchw
+lacks "blocked by" show "$conv" --after stages --layout nchw
 want 0 "kernel 1 " show "$work/sum.tn" --after stages --passes-off fuse
 lacks "kernel 1 " show "$work/sum.tn" --after stages
 want 0 "weights bf16" show "$work/product.tn" --after stages --precision bf16
