@@ -9,8 +9,9 @@
 
 #include "base/error.h"
 #include "base/os.h"
+#include "base/os_thread.h"
 
-enum { VERSION = 1, WAIT_MS = 10000, HASH_BYTES = 65, APPLICATION = 0x54656e6f /* "Teno" */ };
+enum { VERSION = 1, WAIT_MS = 10000, TRY_AGAIN_MS = 5, HASH_BYTES = 65, APPLICATION = 0x54656e6f /* "Teno" */ };
 
 struct store {
     sqlite3 *db;
@@ -92,6 +93,17 @@ static tn_error *open_unchanging(store *s) {
     return code == SQLITE_OK ? NULL : failed(s, "open");
 }
 
+/* Where two turn a new store into write-ahead mode at once, SQLite sees that they would wait for each other for ever: one is refused without
+ * waiting. It tries again. */
+static tn_error *begin_writing(store *s) {
+    uint64_t end = tn__os_clock_ns() + WAIT_MS * UINT64_C(1000000);
+    int code;
+    while ((code = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", NULL, NULL, NULL)) == SQLITE_BUSY &&
+           tn__os_clock_ns() < end)
+        sqlite3_sleep(TRY_AGAIN_MS);
+    return code == SQLITE_OK ? NULL : failed(s, "write");
+}
+
 static tn_error *open_file(store *s, bool write) {
     int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
     int code = sqlite3_open_v2(s->path, &s->db, flags, NULL);
@@ -100,7 +112,7 @@ static tn_error *open_file(store *s, bool write) {
     sqlite3_busy_timeout(s->db, WAIT_MS);
     if (write && sqlite3_db_readonly(s->db, "main") == 1) return TN__FAIL(NULL, IO, "%s: read-only", s->path);
     if (write) { /* two that make the tables at once */
-        tn_error *e = execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", "write");
+        tn_error *e = begin_writing(s);
         if (!e) e = check_version(s, true);
         return e ? e : execute(s, "COMMIT", "write");
     }
