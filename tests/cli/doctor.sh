@@ -33,6 +33,9 @@ want 0 "(memory_bound; up to 50 % of a call)" $doctor
 want 0 "try: --set precision=bf16" $doctor
 want 0 "outputs differ by up to " $doctor --apply
 want 0 '"max_difference": ' $doctor --apply --json
+# an option that is refused is said to be, and the other hints come all the same
+want 0 "tried: refused: the model needs " $doctor --device ref --set memory_limit=100 --apply
+want 0 '"refused": "the model needs ' $doctor --device ref --set memory_limit=100 --apply --json
 want 0 " a call, 1 steps" $doctor --set precision=bf16
 none "try: --set precision"
 

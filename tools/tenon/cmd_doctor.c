@@ -69,32 +69,48 @@ static tn_error *try_hint(tn_context *context, const char *path, const doctor_se
     return e;
 }
 
-static tn_error *report(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, size_t number, json_t *list) {
-    tn__comparison c = {0};
-    effect results = {0};
+/* What came of a trial. A hint that cannot be tried, say for memory, is no reason to keep the others back. */
+typedef struct trial {
+    tn__comparison c;
+    effect results;
+    tn_error *refused;
+} trial;
+
+static json_t *trial_json(const trial *t) {
+    if (t->refused) return json_pack("{ss}", "refused", tn_error_get_message(t->refused));
+    return json_pack("{ss sf sf sf so so}", "verdict", tn__verdict_text(t->c.verdict), "ratio", t->c.ratio, "low", t->c.low, "high", t->c.high,
+                     "max_difference", cli_json_real(t->results.difference), "largest_output", cli_json_real(t->results.largest));
+}
+
+static void print_trial(const trial *t) {
+    if (t->refused) {
+        printf("   tried: refused: %s\n", tn_error_get_message(t->refused));
+        return;
+    }
+    printf("   tried: %.4f of the time [%.4f, %.4f]: %s; ", t->c.ratio, t->c.low, t->c.high, tn__verdict_text(t->c.verdict));
+    if (t->results.difference > 0)
+        printf("outputs differ by up to %.2g, the largest number in them is %.2g\n", t->results.difference, t->results.largest);
+    else printf("outputs are the same\n");
+}
+
+static void report(tn_context *context, const char *path, const doctor_settings *s, const doctor_hint *h, size_t number, json_t *list) {
+    trial t = {0};
     bool tried = s->apply && *h->option;
-    tn_error *e = tried ? try_hint(context, path, s, h, &c, &results) : NULL;
-    if (!e && list) {
+    if (tried) t.refused = try_hint(context, path, s, h, &t.c, &t.results);
+    if (list) {
         json_t *o = json_pack("{ss ss ss so ss}", "rule", h->rule, "evidence", h->evidence, "advice", h->advice, "gain", cli_json_real(h->gain), "option",
                               h->option);
-        if (tried)
-            json_object_set_new(o, "tried", json_pack("{ss sf sf sf so so}", "verdict", tn__verdict_text(c.verdict), "ratio", c.ratio, "low", c.low, "high",
-                                                      c.high, "max_difference", cli_json_real(results.difference), "largest_output",
-                                                      cli_json_real(results.largest)));
+        if (tried) json_object_set_new(o, "tried", trial_json(&t));
         json_array_append_new(list, o);
-    } else if (!e) {
+    } else {
         printf("%zu. %s (%s; ", number, h->evidence, h->rule);
         print_gain(h->gain);
         printf(")\n   %s\n", h->advice);
         if (*h->option) printf("   try: --set %s\n", h->option);
-        if (tried) {
-            printf("   tried: %.4f of the time [%.4f, %.4f]: %s; ", c.ratio, c.low, c.high, tn__verdict_text(c.verdict));
-            if (results.difference > 0) printf("outputs differ by up to %.2g, the largest number in them is %.2g\n", results.difference, results.largest);
-            else printf("outputs are the same\n");
-        }
+        if (tried) print_trial(&t);
     }
-    tn__comparison_deinit(&tn__allocator_malloc, &c);
-    return e;
+    tn__comparison_deinit(&tn__allocator_malloc, &t.c);
+    tn_error_destroy(t.refused);
 }
 
 static int doctor(const char *path, const doctor_settings *s) {
@@ -107,7 +123,7 @@ static int doctor(const char *path, const doctor_settings *s) {
     doctor_hint *hints = e ? NULL : doctor_examine(&evidence, &n);
     json_t *list = s->json ? json_array() : NULL;
     if (!e && !s->json) printf("%s: %.4f ms a call, %zu steps\n", path, evidence.run_ns * 1e-6, evidence.n_steps);
-    for (size_t i = 0; !e && i < n; i++) e = report(context, path, s, &hints[i], i + 1, list);
+    for (size_t i = 0; !e && i < n; i++) report(context, path, s, &hints[i], i + 1, list);
     if (!e && list) cli_print_json(json_pack("{ss ss sf so}", "version", tn_version(), "model", path, "run_ns", evidence.run_ns, "hints", list));
     else json_decref(list);
     if (!e && !s->json && !n) printf("nothing to improve was found\n");
