@@ -204,7 +204,7 @@ want 0 '"precision": "operands tf32"' profile "$work/w.tn" --seconds 0 --precisi
 want 0 '(f32: a weight is too large' profile "$work/w.tn" --seconds 0 --precision f16
 want 1 "keeps no times of steps" profile "$work/g.tn" --dim N=3 --seconds 0 --device ref
 want 2 "profile wants one model file" profile
-want 2 "wants --after, --kernel or --time" show "$work/g.tn" --dim N=3
+want 2 "wants --after, --kernel, --time or --partition" show "$work/g.tn" --dim N=3
 want 2 "text, dot, svg, html or json" show --format pdf "$work/g.tn"
 want 1 "x f32[1,3,N]" run "$work/g.tn"
 want 1 "--dim N=SIZE" run "$work/g.tn" --input random

@@ -41,7 +41,7 @@ model="$work/fused.tn"
 want 2 "--time wants --format svg or html, found text" show "$model" --time
 want 2 "--time wants --format svg or html, found dot" show "$model" --format dot --time
 want 2 "--time wants no --after, or one that shows kernels, found cse" show "$model" --format svg --after cse --time
-want 2 "--input wants --after, --kernel or --time" show "$model" --format html --input x=random
+want 2 "--input wants --after, --kernel, --time or --partition" show "$model" --format html --input x=random
 want 1 "the model has no input 'v'" show "$model" --format html --time --input v=random
 want 1 "control flow" show "$work/bodies.tn" --format html --after stages
 exit $failed

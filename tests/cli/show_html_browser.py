@@ -44,6 +44,21 @@ seen.problems=problems;
 const pre=document.createElement('pre');pre.id='result';pre.textContent=JSON.stringify(seen);document.body.append(pre)})</script>"""
 
 
+FOLD = r"""<script>addEventListener('load',()=>{
+const seen={}, svg=document.querySelector('.picture svg'), all=q=>[...svg.querySelectorAll(q)];
+const box=e=>{const r=e.getBoundingClientRect();return[r.left,r.top,r.right,r.bottom]};
+const state=()=>({height:box(svg)[3]-box(svg)[1],boxes:all('.launch rect').map(box),nodes:all('rect[rx="3"]').map(box).filter(b=>b[2]>b[0]),
+  stays:all('.stays rect').map(box),arrows:all('path').map(box).filter(b=>b[3]>b[1]),drawn:all('path').map(p=>p.getAttribute('d').match(/-?\d+/g).join(' ')),
+  folded:all('.fold').map(e=>e.getAttribute('aria-expanded')),buttons:all('.fold').map(e=>e.checkVisibility())});
+seen.before=state();
+all('.fold')[0].dispatchEvent(new MouseEvent('click',{bubbles:true})); seen.one=state();
+all('.fold')[1].dispatchEvent(new KeyboardEvent('keydown',{key:'Enter',bubbles:true})); seen.both=state();
+const buttons=document.getElementById('boxes').children;
+buttons[1].click(); seen.after=state(); buttons[0].click(); seen.all=state();
+seen.problems=problems;
+const pre=document.createElement('pre');pre.id='result';pre.textContent=JSON.stringify(seen);document.body.append(pre)})</script>"""
+
+
 def browse(url, scheme, *options):
     """Stdout; the console must stay empty."""
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={folder}/profile",
@@ -55,11 +70,11 @@ def browse(url, scheme, *options):
     return ran.stdout.decode("utf-8")
 
 
-def drive(name, scheme, fragment=""):
+def drive(name, scheme, fragment="", script=DRIVE):
     text = open(f"{folder}/{name}.html", "rb").read().decode("utf-8")
     assert text.count("<head>") == 1 and text.endswith("</body>\n</html>\n")
     with open(f"{folder}/{name}.driven.html", "w", encoding="utf-8") as to:
-        to.write(text.replace("<head>", "<head>" + WATCH).removesuffix("</body>\n</html>\n") + DRIVE + "</body>\n</html>\n")
+        to.write(text.replace("<head>", "<head>" + WATCH).removesuffix("</body>\n</html>\n") + script + "</body>\n</html>\n")
     dom = browse(f"{name}.driven.html{fragment}", scheme, "--dump-dom")
     result = re.search(r'<pre id="result">(.*?)</pre>', dom, re.S)
     assert result, f"{name}: the driving script did not end: {dom[-1500:]}"
@@ -104,6 +119,26 @@ for scheme in DARK, LIGHT:
 assert backs[DARK] != backs[LIGHT], backs
 dark, light = background("bodies.html", DARK), background("bodies.html", LIGHT)
 assert max(dark) < 64 and min(light) > 192, (dark, light)
+
+# boxes of the drawing fold: what is in them goes, what is below moves up, and all comes back
+seen = drive("detector", LIGHT, script=FOLD)
+before, one, both, after = (seen[key] for key in ("before", "one", "both", "after"))
+height = lambda b: b[3] - b[1]
+apart = lambda a, b: a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+assert before["buttons"] == [True, True] and len(before["nodes"]) == 11 and len(before["boxes"]) == 2, before
+assert one["folded"] == ["false", "true"] and len(one["nodes"]) == 5 and len(both["nodes"]) == 1, (one, both)
+gained = height(before["boxes"][0]) - height(one["boxes"][0])
+assert gained > 50 and abs(before["height"] - one["height"] - gained) < 1.5, (before["height"], one["height"], gained)
+assert abs(before["boxes"][1][1] - one["boxes"][1][1] - gained) < 1.5 and height(one["boxes"][1]) == height(before["boxes"][1])
+assert abs(before["stays"][0][1] - one["stays"][0][1] - gained) < 1.5
+assert before["height"] > one["height"] > both["height"], (before["height"], one["height"], both["height"])
+for state in before, one, both:
+    assert apart(*state["boxes"]) and all(apart(n, b) for n in state["stays"] for b in state["boxes"]), state
+assert len(before["arrows"]) > len(one["arrows"]) > len(both["arrows"]) > 0
+# an arrow into a folded box ends at it
+assert all(any(abs(a[3] - b[1]) < 1.5 or abs(a[1] - b[3]) < 1.5 for b in both["boxes"]) for a in both["arrows"]), both
+assert {**after, "folded": []} == {**before, "folded": []}, (before, after)
+assert {**seen["all"], "folded": []} == {**both, "folded": []}, (seen["all"], both)
 
 # a link may carry a search
 seen = drive("bodies", LIGHT, "#q=exp%20")

@@ -11,4 +11,5 @@ export XDG_CACHE_HOME="$work/cache" XDG_CONFIG_HOME="$work/config" HOME="$work" 
 . "$here/show_models.sh"
 "$tenon" show "$work/bodies.tn" --format html --time --seconds 0 > "$work/bodies.html" || exit 1
 "$tenon" show "$work/hostile.tn" --format html --after in_place > "$work/hostile.html" || exit 1
+"$tenon" show "$work/detector.tn" --format html --partition > "$work/detector.html" || exit 1
 python3 "$here/show_html_browser.py" "$chromium" "$work"

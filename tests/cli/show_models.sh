@@ -48,3 +48,25 @@ G
 printf 'graph "<script>alert(1)</script>" symbols(N) {\n  input %%1 "a\xff\"<b>\x27" : f32[8,64]\n' > "$work/hostile.tn"
 printf '  %%2 "</code>--><svg>" = exp(%%1) : f32[8,64] @ "</td><script>"  # </details>"\n  %%3 = softmax(%%2) : f32[8,64]\n' >> "$work/hostile.tn"
 printf '  output "http://x/\xfe" %%3\n}\n' >> "$work/hostile.tn"
+
+# detector.tn: a node whose result has a shape that depends on data, between what can be compiled
+cat > "$work/detector.tn" << 'G'
+graph "detector" {
+  input %1 "image" : f32[1,16,16,16]
+  input %2 "w" : f32[16,16,3,3]
+  input %3 "v" : f32[8,16,1,1]
+  %4 = conv(%1, %2) {pads=[1,1,1,1]} : f32[1,16,16,16] @ "model.py:1"  # first
+  %5 = relu(%4) : f32[1,16,16,16]
+  %6 = add(%5, %1) : f32[1,16,16,16]
+  %7 = non_zero(%6) : i64[4,?] @ "model.py:7"  # where
+  %8 = cast(%7) {to=f32} : f32[4,?]
+  %9 = exp(%8) : f32[4,?]
+  %10 = neg(%9) : f32[4,?]
+  %11 = abs(%10) : f32[4,?]
+  %12 = conv(%5, %3) : f32[1,8,16,16]
+  %13 = sigmoid(%12) : f32[1,8,16,16]
+  %14 = tanh(%13) : f32[1,8,16,16]
+  output "y" %11
+  output "z" %14
+}
+G

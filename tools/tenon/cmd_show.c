@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "graph_out.h"
+#include "graph_partition.h"
 #include "inputs.h"
 #include "profile_run.h"
 #include "show_program.h"
@@ -12,7 +13,8 @@
 typedef struct show_settings {
     const char *format, *after;
     int64_t kernel; /* -1: none */
-    bool assembly, full, time;
+    bool assembly, full, time, partition;
+    const char *disabled_ops; /* with partition */
     double seconds;  /* with time */
     cli_target target;
     cli_inputs inputs;
@@ -72,7 +74,7 @@ static tn_error *profile(const tn_graph *g, tn_options *options, tn_tensor **in,
 /* ---- pictures ------------------------------------------------------------------------------------------------ */
 
 static void put_picture(tn_graph *g, const cli_launches *launches, const show_settings *s) {
-    if (!strcmp(s->format, "dot")) cli_graph_write_dot(g, stdout);
+    if (!strcmp(s->format, "dot")) cli_graph_write_dot(g, launches, stdout);
     else if (!strcmp(s->format, "svg")) cli_graph_write_svg(g, launches, false, stdout);
     else cli_graph_write_html(g, launches, stdout);
 }
@@ -162,6 +164,24 @@ static tn_error *show_compiled(tn_context *context, const tn_graph *graph, tn_op
     return e;
 }
 
+/* The model's own graph, or with inputs that of their shapes: what a bridge would give to the partitioner. */
+static tn_error *show_partition(tn_context *context, tn_graph *graph, tn_tensor **in, const show_settings *s) {
+    tn_graph *special = NULL;
+    cli_launches clusters = {0};
+    tn_error *e = in ? cli_graph_specialise(graph, in, &special) : NULL;
+    tn_graph *g = special ? special : graph;
+    if (!e) e = cli_partition_create(context, g, s->target.device, s->disabled_ops, &clusters);
+    if (!e && is_picture(s)) put_picture(g, &clusters, s);
+    else if (!e && !strcmp(s->format, "json")) {
+        json_t *json = cli_graph_to_json(g);
+        cli_partition_add_json(g, &clusters, json);
+        cli_print_json(json);
+    } else if (!e) cli_partition_print(g, &clusters);
+    cli_launches_free(&clusters);
+    tn_graph_release(special);
+    return e;
+}
+
 static tn_error *show(tn_context *context, const char *path, show_settings *s) {
     tn_graph *graph;
     tn_options *options = NULL;
@@ -169,13 +189,14 @@ static tn_error *show(tn_context *context, const char *path, show_settings *s) {
     TN__TRY(cli_graph_load(context, path, &graph));
     bool compiled = s->after || s->kernel >= 0;
     tn_error *e = NULL;
-    if (compiled || s->time) {
+    if (compiled || s->time) e = show_options_create(context, &s->target, s->after, &options);
+    if (!e && (compiled || s->time || s->inputs.dims.count || s->inputs.inputs.count)) {
         s->inputs.missing_random = true;
         s->inputs.model_path = path;
-        e = show_options_create(context, &s->target, s->after, &options);
-        if (!e) e = cli_inputs_make(context, graph, &s->inputs, &in);
+        e = cli_inputs_make(context, graph, &s->inputs, &in);
     }
-    if (!e && compiled) e = show_compiled(context, graph, options, in, s);
+    if (!e && s->partition) e = show_partition(context, graph, in, s);
+    else if (!e && compiled) e = show_compiled(context, graph, options, in, s);
     else if (!e) e = s->time ? draw_timed(context, graph, options, in, s) : show_graph(context, graph, s);
     cli_tensors_release(in, in ? tn_graph_get_input_count(graph) : 0);
     tn_options_release(options);
@@ -192,6 +213,8 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
         {"after", CLI_TEXT, &s.after, "PASS", "the graph after this pass of the cpu device; after layout, fuse, stages or in_place: its kernels"},
         {"kernel", CLI_COUNT, &s.kernel, "K", "the LLVM IR of the cpu device's kernel K, counted from 0"},
         {"asm", CLI_FLAG, &s.assembly, NULL, "with --kernel: as assembly"},
+        {"partition", CLI_FLAG, &s.partition, NULL, "clusters that a bridge would have compiled, and why the other nodes stay"},
+        {"disabled-ops", CLI_TEXT, &s.disabled_ops, "A,B", "with --partition: ops that stay"},
         {"time", CLI_FLAG, &s.time, NULL, "svg, html: run the model and show the time of each launch"},
         {"seconds", CLI_REAL, &s.seconds, "S", "with --time: run for this long (1)"},
         CLI_INPUT_OPTIONS(&s.inputs),
@@ -214,9 +237,13 @@ int cli_cmd_show(const cli_verb *verb, int argc, char **argv) {
         code = cli_usage("show: no pass '%s'; there are%s", s.after, names);
     }
     bool runs = s.after || s.kernel >= 0 || s.time;
-    if (code < 0 && s.inputs.dims.count && !runs) code = cli_usage("show: --dim wants --after, --kernel or --time");
-    if (code < 0 && s.inputs.inputs.count && !runs) code = cli_usage("show: --input wants --after, --kernel or --time");
-    if (code < 0 && !runs && (s.target.device || s.target.threads || s.target.config || s.target.settings.count))
+    if (code < 0 && s.partition && runs) code = cli_usage("show: --partition is shown alone, found %s", s.time ? "--time" : s.after ? "--after" : "--kernel");
+    if (code < 0 && s.disabled_ops && !s.partition) code = cli_usage("show: --disabled-ops wants --partition");
+    if (code < 0 && s.inputs.dims.count && !runs && !s.partition) code = cli_usage("show: --dim wants --after, --kernel, --time or --partition");
+    if (code < 0 && s.inputs.inputs.count && !runs && !s.partition) code = cli_usage("show: --input wants --after, --kernel, --time or --partition");
+    if (code < 0 && s.partition && (s.target.threads || s.target.config || s.target.settings.count))
+        code = cli_usage("show: --partition takes no options of the library but --device");
+    if (code < 0 && !runs && !s.partition && (s.target.device || s.target.threads || s.target.config || s.target.settings.count))
         code = cli_usage("show: options of the library want --after, --kernel or --time");
     if (code < 0 && s.kernel >= 0 && (picture || json_asked)) code = cli_usage("show: --kernel prints text only");
     if (code < 0 && dot && s.after && pass_kind_of(s.after) == LOWER_PASS)

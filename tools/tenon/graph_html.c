@@ -87,6 +87,7 @@ static void put_node(const html_page *p, size_t graph, uint32_t index) {
     fputs("</td><td>", to);
     for (uint32_t k = 0; k < n->n_out; k++) put_value(p, graph, tn__out(n, k), g->values.data[tn__out(n, k).id].name);
     if (p->launches) fputs("</td><td>", to), html_put_launch_links(p, (cli_node_ref){(uint32_t)graph, index});
+    if (!graph && cli_launches_reason(p->launches, index)) html_put_text(cli_launches_reason(p->launches, index), to);
     const tn__source_set *set = tn__graph_sources(g, n->source);
     char *sources = cli_sources_text(set->texts, set->n, set->hidden, 0); /* escapes each */
     fputs("</td><td>", to);
@@ -191,7 +192,7 @@ static void put_graph(const html_page *p, size_t graph) {
     if (graph) put_users(p, graph);
     put_ports(p, graph);
     fprintf(to, "<table>\n<thead><tr><th>#</th><th>op</th><th>name</th><th>inputs</th><th>outputs</th>%s<th>written at</th></tr></thead>\n<tbody>\n",
-            p->launches ? "<th>launch</th>" : "");
+            !p->launches ? "" : p->launches->report ? "<th>cluster, or why none</th>" : "<th>launch</th>");
     for (uint32_t i = 0; i < g->nodes.count; i++) put_node(p, graph, i);
     fputs("</tbody>\n</table>\n", to);
     put_ops(p, graph);
@@ -229,6 +230,32 @@ static const char script[] =
     "document.getElementById('fold').addEventListener('click',()=>fold(false));"
     "document.getElementById('unfold').addEventListener('click',()=>fold(true));find();go();";
 
+/* Folds boxes of the drawing: what is below moves up by as much as its layer becomes lower, arrows lead to the box instead of into it. */
+static const char fold_script[] =
+    "const svg=document.querySelector('.picture svg'),FOLDED=24,boxes=document.getElementById('boxes');"
+    "const units=svg.dataset.units.split(';').map(t=>{const[layer,top,height,middle]=t.split(',').map(Number);"
+    "return{layer,top,height,middle,parts:[],button:null,folded:false,up:0}});"
+    "svg.querySelectorAll('[data-u]').forEach(e=>units[e.dataset.u].parts.push(e));"
+    "const arrows=Array.from(svg.querySelectorAll('path'),path=>({path,ends:path.dataset.e.split(' ').map(i=>units[i]),"
+    "at:path.getAttribute('d').match(/-?\\d+/g).map(Number)}));"
+    "const whole=svg.viewBox.baseVal.height;"
+    "const place=()=>{const full=[],now=[];"
+    "for(const u of units){full[u.layer]=Math.max(full[u.layer]||0,u.height);now[u.layer]=Math.max(now[u.layer]||0,u.folded?FOLDED:u.height)}"
+    "const up=[];let sum=0;full.forEach((h,i)=>{up[i]=sum;sum+=h-now[i]});"
+    "for(const u of units){u.up=up[u.layer];for(const e of u.parts){e.setAttribute('transform','translate(0,'+-u.up+')');"
+    "if(e.classList.contains('launch'))e.querySelector('rect').setAttribute('height',u.folded?FOLDED:u.height);"
+    "else if(!e.classList.contains('t'))e.style.display=u.folded?'none':''}"
+    "if(u.button){u.button.textContent=u.folded?'+':'-';u.button.setAttribute('aria-expanded',String(!u.folded))}}"
+    "for(const{path,ends:[a,b],at}of arrows){const x0=a.folded?a.middle:at[0],y0=a.folded?a.top-a.up+FOLDED:at[1]-a.up,"
+    "x1=b.folded?b.middle:at[6],y1=b.folded?b.top-b.up:at[7]-b.up;path.style.display=a===b&&a.folded?'none':'';"
+    "path.setAttribute('d','M'+[x0,y0]+'C'+[x0,y0+30,x1,y1-30,x1,y1])}"
+    "svg.setAttribute('height',whole-sum);svg.viewBox.baseVal.height=whole-sum};"
+    "const turn=(u,folded)=>{if(u.button)u.folded=folded};"
+    "svg.querySelectorAll('.fold').forEach(b=>{const u=units[b.parentNode.dataset.u];u.button=b;b.removeAttribute('hidden');"
+    "const change=()=>{turn(u,!u.folded);place()};b.addEventListener('click',change);"
+    "b.addEventListener('keydown',e=>{if(e.key==='Enter'||e.key===' '){e.preventDefault();change()}})});"
+    "boxes.hidden=false;[true,false].forEach((folded,i)=>boxes.children[i].addEventListener('click',()=>{units.forEach(u=>turn(u,folded));place()}));";
+
 void cli_graph_write_html(tn_graph *g, const cli_launches *launches, FILE *to) {
     html_page p = {.graphs = cli_graphs_of(g), .launches = launches, .to = to};
     html_places_init(&p);
@@ -240,11 +267,13 @@ void cli_graph_write_html(tn_graph *g, const cli_launches *launches, FILE *to) {
     fputs("</h1>\n<p hidden><label>Search op, name, type, kernel: <input id=\"q\" type=\"search\"></label> <span id=\"found\"></span>"
           " <button id=\"fold\">Fold all</button> <button id=\"unfold\">Unfold all</button></p>\n", to);
     html_put_launches(&p);
-    fputs("<details><summary>Drawing</summary>\n<div class=\"picture\">\n", to);
+    fprintf(to, "<details%s><summary>Drawing</summary>\n", launches && launches->report ? " open" : "");
+    if (launches) fputs("<p hidden id=\"boxes\"><button>Fold boxes</button> <button>Unfold boxes</button></p>\n", to);
+    fputs("<div class=\"picture\">\n", to);
     cli_graph_write_svg(g, launches, true, to);
     fputs("</div>\n</details>\n", to);
     for (size_t i = 0; i < p.graphs.count; i++) put_graph(&p, i);
-    fprintf(to, "<script>%s</script>\n</body>\n</html>\n", script);
+    fprintf(to, "<script>%s%s</script>\n</body>\n</html>\n", script, launches ? fold_script : "");
     free(p.places);
     free(p.users);
     cli_graphs_free(&p.graphs);

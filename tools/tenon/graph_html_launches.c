@@ -35,7 +35,7 @@ void html_put_launch_links(const html_page *p, cli_node_ref n) {
         else high = middle;
     }
     for (; low < p->n_places && p->places[low].node.graph == n.graph && p->places[low].node.node == n.node; low++)
-        fprintf(p->to, " <a href=\"#l%" PRIu32 "\">%" PRIu32 "</a>", p->places[low].launch, p->places[low].launch);
+        fprintf(p->to, " <a href=\"#l%" PRIu32 "\">%" PRIu32 "</a>", p->places[low].launch, p->launches->items[p->places[low].launch].number);
 }
 
 /* " (conv, relu)" */
@@ -132,24 +132,53 @@ static void put_values(const html_page *p, const cli_launch *l) {
 }
 
 static void put_launch(const html_page *p, uint32_t index) {
+    bool cluster = p->launches->report;
     const cli_launch *l = &p->launches->items[index];
     FILE *to = p->to;
     char text[160];
-    fprintf(to, "<details class=\"launch find\" id=\"l%" PRIu32 "\"><summary>launch %" PRIu32 ": %s ", index, index, l->kind);
+    fprintf(to, "<details class=\"launch find\" id=\"l%" PRIu32 "\"><summary>%s%s%s", index, cli_launch_name(p->launches, l, text, sizeof text),
+            cluster ? "" : ": ", l->kind);
+    if (!cluster) fputs(" ", to);
     html_put_text(l->title, to);
     if (l->stages > 1) fprintf(to, " and %" PRIu32 " more stages", l->stages - 1);
     put_ops(p, l);
-    fprintf(to, " <span class=\"h h%d\">%s</span></summary>\n", cli_launch_heat(p->launches, l), cli_launch_figures(p->launches, l, text, sizeof text));
+    fprintf(to, "%s <span class=\"h h%d\">%s</span></summary>\n", cluster ? ":" : "", cli_launch_heat(p->launches, l),
+            cli_launch_figures(p->launches, l, text, sizeof text));
     if (l->n_kernels || l->stages) put_kernels(p, l);
     if (l->n_nodes || l->n_hidden) put_nodes(p, l);
     if (l->n_values) put_values(p, l);
     fputs("</details>\n", to);
 }
 
+static void put_report(const html_page *p) {
+    fputs("<p id=\"report\">", p->to);
+    html_put_text(p->launches->report, p->to);
+    fputs("</p>\n", p->to);
+}
+
+/* The nodes in no cluster, and why. */
+static void put_staying(const html_page *p) {
+    const cli_launches *x = p->launches;
+    size_t n = 0;
+    for (uint32_t i = 0; i < x->n_reasons; i++) n += x->reasons[i] != NULL;
+    fprintf(p->to, "<details open id=\"stay\"><summary>Stay with the framework: %zu</summary>\n<ul>\n", n);
+    for (uint32_t i = 0; i < x->n_reasons; i++) {
+        if (!x->reasons[i]) continue;
+        fputs("<li class=\"find\">", p->to);
+        html_put_node_link(p, (cli_node_ref){0, i});
+        fputs(": ", p->to);
+        html_put_text(x->reasons[i], p->to);
+        fputs("</li>\n", p->to);
+    }
+    fputs("</ul>\n</details>\n", p->to);
+}
+
 void html_put_launches(const html_page *p) {
     if (!p->launches) return;
     if (p->launches->timed) put_slowest(p);
-    fprintf(p->to, "<details open id=\"launches\"><summary>Launches: %zu</summary>\n", p->launches->count);
+    if (p->launches->report) put_report(p);
+    fprintf(p->to, "<details open id=\"launches\"><summary>%s: %zu</summary>\n", p->launches->report ? "Clusters" : "Launches", p->launches->count);
     for (uint32_t i = 0; i < p->launches->count; i++) put_launch(p, i);
     fputs("</details>\n", p->to);
+    if (p->launches->report) put_staying(p);
 }

@@ -11,24 +11,29 @@
 
 #define NO_LAUNCH UINT32_MAX
 
-static uint32_t n_inputs(const drawing *d) { return (uint32_t)d->g->inputs.count; }
+/* Boxes before those of the nodes. */
+static uint32_t n_fed(const drawing *d) { return (uint32_t)(d->g->inputs.count + d->g->variables.count); }
 static uint32_t n_nodes(const drawing *d) { return (uint32_t)d->g->nodes.count; }
 
 item *drawing_maker(const drawing *d, tn_value v) {
     const tn__value_data *data = &d->g->values.data[v.id];
     if (!v.id || tn__constant_of(d->g, v)) return NULL;
-    return data->node == TN__NO_NODE ? &d->items[data->out_index] : &d->items[n_inputs(d) + data->node];
+    if (data->node != TN__NO_NODE) return &d->items[n_fed(d) + data->node];
+    bool input = data->out_index < d->g->inputs.count && d->g->inputs.data[data->out_index].value.id == v.id;
+    return &d->items[input ? data->out_index : d->g->inputs.count + data->out_index];
 }
 
 void drawing_each_read(drawing *d, uint32_t index, void (*take)(drawing *d, item *self, tn_value v, void *more), void *more) {
     const tn_graph *g = d->g;
     item *self = &d->items[index];
-    if (index < n_inputs(d)) return;
-    if (index >= n_inputs(d) + n_nodes(d)) {
-        take(d, self, g->outputs.data[index - n_inputs(d) - n_nodes(d)].value, more);
+    if (index < n_fed(d)) return;
+    if (index >= n_fed(d) + n_nodes(d)) {
+        uint32_t at = index - n_fed(d) - n_nodes(d);
+        tn_value v = at < g->outputs.count ? g->outputs.data[at].value : g->variables.data[at - g->outputs.count].assigned;
+        if (v.id) take(d, self, v, more);
         return;
     }
-    const tn__node *n = &g->nodes.data[index - n_inputs(d)];
+    const tn__node *n = &g->nodes.data[index - n_fed(d)];
     for (uint32_t k = 0; k < n->n_in; k++)
         if (tn__in(g, n, k).id) take(d, self, tn__in(g, n, k), more);
 }
@@ -56,24 +61,36 @@ static void set_label(item *x, const char *first, const char *second) {
     if (x->width < least) x->width = least;
 }
 
+static void set_variable(const drawing *d, item *x, const tn__graph_variable *v) {
+    char type[LABEL_MOST + 1];
+    const char *name = d->g->values.data[v->read.id].name;
+    set_label(x, name && *name ? name : "variable", cli_type_text(d->g, v->read, type, sizeof type));
+}
+
 static void make_items(drawing *d) {
     const tn_graph *g = d->g;
-    uint32_t n_in = n_inputs(d), n = n_nodes(d);
+    uint32_t n_in = n_fed(d), n = n_nodes(d);
     char type[LABEL_MOST + 1];
-    d->n_items = n_in + n + (uint32_t)g->outputs.count;
+    d->n_items = n_in + n + (uint32_t)(g->outputs.count + g->variables.count);
     d->items = cli_alloc(((size_t)d->n_items + 1) * sizeof *d->items);
     for (uint32_t i = 0; i < d->n_items; i++) {
         item *x = &d->items[i];
         x->drawn = x->round = i < n_in || i >= n_in + n;
-        if (i < n_in) set_label(x, g->inputs.data[i].name, cli_type_text(g, g->inputs.data[i].value, type, sizeof type));
+        if (i < g->inputs.count) set_label(x, g->inputs.data[i].name, cli_type_text(g, g->inputs.data[i].value, type, sizeof type));
+        else if (i < n_in) set_variable(d, x, &g->variables.data[i - g->inputs.count]);
         else if (i < n_in + n) {
             const tn__node *node = &g->nodes.data[i - n_in];
-            set_label(x, tn__op_infos[node->op].name, node->name);
+            x->reason = cli_launches_reason(d->launches, i - n_in);
+            set_label(x, tn__op_text(node->op, node->attrs), x->reason ? x->reason : node->name);
             x->source = node->source;
             x->drawn = node->op != TN_OP_constant;
-        } else {
+        } else if (i - n_in - n < g->outputs.count) {
             const tn__port *p = &g->outputs.data[i - n_in - n];
             set_label(x, p->name, cli_type_text(g, p->value, type, sizeof type));
+        } else {
+            const tn__graph_variable *v = &g->variables.data[i - n_in - n - g->outputs.count];
+            set_variable(d, x, v);
+            x->drawn = v->assigned.id != 0;
         }
     }
 }
@@ -87,7 +104,7 @@ typedef struct sharing {
 
 static void later(drawing *d, item *self, tn_value v, void *more) {
     const sharing *s = more;
-    uint32_t from = d->g->values.data[v.id].node, to = (uint32_t)(self - d->items) - n_inputs(d);
+    uint32_t from = d->g->values.data[v.id].node, to = (uint32_t)(self - d->items) - n_fed(d);
     if (from != TN__NO_NODE && s->at[from] > s->at[to]) s->at[to] = s->at[from];
 }
 
@@ -121,7 +138,7 @@ static pair *list_pairs(const drawing *d, size_t *out_n) {
  * nodes of the same launch. Then contracting the launches leaves no cycle. */
 static void share(drawing *d, sharing *s) {
     size_t n_pairs, at = 0;
-    uint32_t n_in = n_inputs(d), n = n_nodes(d);
+    uint32_t n_in = n_fed(d), n = n_nodes(d);
     pair *pairs = list_pairs(d, &n_pairs);
     for (uint32_t i = 0; i < n; i++) {
         drawing_each_read(d, n_in + i, later, s);
@@ -147,7 +164,7 @@ static void share(drawing *d, sharing *s) {
 }
 
 static void make_units(drawing *d) {
-    uint32_t n_in = n_inputs(d), n = n_nodes(d), n_launches = d->launches ? (uint32_t)d->launches->count : 0;
+    uint32_t n_in = n_fed(d), n = n_nodes(d), n_launches = d->launches ? (uint32_t)d->launches->count : 0;
     sharing s = {cli_alloc(((size_t)n + 1) * sizeof *s.at), cli_alloc((size_t)n + 1)};
     uint32_t *of_launch = cli_alloc(((size_t)n_launches + 2) * sizeof *of_launch); /* unit + 1 */
     share(d, &s);
@@ -212,9 +229,12 @@ static void make_layers(drawing *d) {
 
 const char *drawing_title(const drawing *d, uint32_t launch, char *buffer, size_t bytes) {
     const cli_launch *l = &d->launches->items[launch];
+    char name[40];
+    cli_launch_name(d->launches, l, name, sizeof name);
     if (d->launches->timed && d->launches->sum_ns)
-        snprintf(buffer, bytes, "launch %" PRIu32 ": %.2f us, %.1f %%", launch, (double)l->ns * 1e-3, 100 * (double)l->ns / (double)d->launches->sum_ns);
-    else snprintf(buffer, bytes, "launch %" PRIu32, launch);
+        snprintf(buffer, bytes, "%s: %.2f us, %.1f %%", name, (double)l->ns * 1e-3, 100 * (double)l->ns / (double)d->launches->sum_ns);
+    else if (d->launches->report) snprintf(buffer, bytes, "%s: %" PRIu32 " nodes", name, l->n_nodes);
+    else snprintf(buffer, bytes, "%s", name);
     return buffer;
 }
 
@@ -222,7 +242,7 @@ const char *drawing_title(const drawing *d, uint32_t launch, char *buffer, size_
 static void size_unit(drawing *d, unit *u) {
     bool cluster = u->launch != NO_LAUNCH;
     char title[80];
-    if (cluster) u->width = text_width(drawing_title(d, u->launch, title, sizeof title));
+    if (cluster) u->width = text_width(drawing_title(d, u->launch, title, sizeof title)) + 2 * FOLD_WIDTH;
     for (uint32_t i = 0, end; i < u->n_items; i = end) {
         double width = -BOX_GAP;
         for (end = i; end < u->n_items && u->items[end]->row == u->items[i]->row; end++) width += u->items[end]->width + BOX_GAP;

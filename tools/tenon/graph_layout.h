@@ -4,14 +4,15 @@
 #define TENON_TOOL_GRAPH_LAYOUT_H
 #include "launches.h"
 
-enum { BOX_HEIGHT = 34, LAYER_GAP = 40, BOX_GAP = 18, CLUSTER_MARGIN = 10, CLUSTER_TITLE = 18, CHARACTER = 7, LABEL_MOST = 40 };
+enum { BOX_HEIGHT = 34, LAYER_GAP = 40, BOX_GAP = 18, CLUSTER_MARGIN = 10, CLUSTER_TITLE = 18, CHARACTER = 7, LABEL_MOST = 40, FOLD_WIDTH = 12 };
 
-/* A box: a graph input, a node or a graph output, in that order. */
+/* A box: a graph input, what a variable held before, a node, a graph output, or what a variable holds afterwards, in that order. */
 typedef struct item {
     uint32_t unit, row; /* row: layer within the unit */
     double x, y, width; /* x: its middle; y: its top */
     bool round, drawn;
     uint32_t source; /* set of a node */
+    const char *reason; /* why a node is in no cluster; borrowed; NULL: it is in one, or there are none */
     char first[LABEL_MOST + 1], second[LABEL_MOST + 1];
 } item;
 
@@ -40,6 +41,6 @@ void drawing_deinit(drawing *d);
 item *drawing_maker(const drawing *d, tn_value v);
 /* Calls `take` for every value that box `index` reads. */
 void drawing_each_read(drawing *d, uint32_t index, void (*take)(drawing *d, item *self, tn_value v, void *more), void *more);
-/* "12.3 us, 4.5 %" or what else stands above the nodes of a launch; in `buffer`. */
+/* "launch 3: 12.3 us, 4.5 %" or what else stands above the nodes of a launch; in `buffer`. */
 const char *drawing_title(const drawing *d, uint32_t launch, char *buffer, size_t bytes);
 #endif

@@ -45,7 +45,8 @@ static void put_constant(const tn_graph *g, tn_value v, FILE *to) {
 /* The dot name of what makes `v`. */
 static void put_source(const tn_graph *g, tn_value v, FILE *to) {
     const tn__value_data *d = &g->values.data[v.id];
-    if (d->node == TN__NO_NODE) fprintf(to, "in%" PRIu32, d->out_index);
+    bool input = d->node == TN__NO_NODE && d->out_index < g->inputs.count && g->inputs.data[d->out_index].value.id == v.id;
+    if (d->node == TN__NO_NODE) fprintf(to, "%s%" PRIu32, input ? "in" : "var", d->out_index);
     else fprintf(to, "n%" PRIu32, d->node);
 }
 
@@ -58,7 +59,19 @@ static void put_edge(const tn_graph *g, tn_value v, const char *target, FILE *to
     fputs("\"];\n", to);
 }
 
-void cli_graph_write_dot(const tn_graph *g, FILE *to) {
+/* Graphviz draws a subgraph whose name begins so as a box. */
+static void put_clusters(const cli_launches *x, FILE *to) {
+    char name[40];
+    for (size_t i = 0; i < x->count; i++) {
+        const cli_launch *l = &x->items[i];
+        fprintf(to, "  subgraph cluster_%" PRIu32 " {\n    label=\"%s\"; tooltip=\"%s\"; style=rounded; fontname=\"sans-serif\"; fontsize=10;\n   ", l->number,
+                cli_launch_name(x, l, name, sizeof name), l->figures);
+        for (uint32_t k = 0; k < l->n_nodes; k++) fprintf(to, " n%" PRIu32 ";", l->nodes[k].node);
+        fputs("\n  }\n", to);
+    }
+}
+
+void cli_graph_write_dot(const tn_graph *g, const cli_launches *launches, FILE *to) {
     char type[200], target[32];
     fputs("digraph \"", to);
     put_name(to, g->name);
@@ -70,17 +83,31 @@ void cli_graph_write_dot(const tn_graph *g, FILE *to) {
         put_name(to, cli_type_text(g, g->inputs.data[i].value, type, sizeof type));
         fputs("\"];\n", to);
     }
+    for (uint32_t i = 0; i < g->variables.count; i++) {
+        const tn__graph_variable *v = &g->variables.data[i];
+        fprintf(to, "  var%" PRIu32 " [shape=oval, label=\"variable ", i);
+        put_name(to, g->values.data[v->read.id].name);
+        fputs("\"];\n", to);
+        if (!v->assigned.id) continue;
+        fprintf(to, "  set%" PRIu32 " [shape=oval, label=\"assign ", i);
+        put_name(to, g->values.data[v->read.id].name);
+        fputs("\"];\n", to);
+        snprintf(target, sizeof target, "set%" PRIu32, i);
+        put_edge(g, v->assigned, target, to);
+    }
     for (uint32_t i = 0; i < g->nodes.count; i++) {
         const tn__node *n = &g->nodes.data[i];
         bool constant = n->n_out == 1 && tn__constant_of(g, tn__out(n, 0));
         fprintf(to, "  n%" PRIu32 " [label=\"", i);
         if (constant) put_constant(g, tn__out(n, 0), to);
-        else put_escaped(to, tn__op_infos[n->op].name);
+        else put_escaped(to, tn__op_text(n->op, n->attrs));
+        const char *reason = cli_launches_reason(launches, i);
         if (n->name && *n->name && !constant) {
             fputs("\\n", to);
             put_name(to, n->name);
         }
-        fputs(constant ? "\", style=dotted" : "\"", to);
+        if (reason) fputs("\\n", to), put_name(to, reason);
+        fputs(constant ? "\", style=dotted" : reason ? "\", style=dashed, color=\"#bb3333\"" : "\"", to);
         put_sources(tn__graph_sources(g, n->source), to);
         fputs("];\n", to);
         snprintf(target, sizeof target, "n%" PRIu32, i);
@@ -94,6 +121,7 @@ void cli_graph_write_dot(const tn_graph *g, FILE *to) {
         snprintf(target, sizeof target, "out%" PRIu32, i);
         put_edge(g, g->outputs.data[i].value, target, to);
     }
+    if (launches && launches->report) put_clusters(launches, to);
     fputs("}\n", to);
 }
 

@@ -10,7 +10,8 @@
 
 static cli_launch *append(cli_launches *x) {
     if ((x->count & (x->count - 1)) == 0) x->items = cli_realloc(x->items, (x->count ? x->count * 2 : 1) * sizeof *x->items);
-    memset(&x->items[x->count], 0, sizeof *x->items);
+    x->what = "launch";
+    x->items[x->count] = (cli_launch){.number = (uint32_t)x->count};
     return &x->items[x->count++];
 }
 
@@ -135,13 +136,21 @@ void cli_launches_free(cli_launches *x) {
     for (size_t i = 0; i < x->count; i++) {
         cli_launch *l = &x->items[i];
         for (uint32_t k = 0; k < l->n_kernels; k++) free(l->kernels[k].symbol);
-        free(l->kind), free(l->title), free(l->nodes), free(l->kernels), free(l->values);
+        free(l->kind), free(l->title), free(l->figures), free(l->nodes), free(l->kernels), free(l->values);
     }
-    free(x->items);
+    for (size_t i = 0; i < x->n_reasons; i++) free(x->reasons[i]);
+    free(x->items), free(x->report), free(x->reasons);
     *x = (cli_launches){0};
 }
 
 /* ---- for people ---------------------------------------------------------------------------------------------- */
+
+const char *cli_launch_name(const cli_launches *x, const cli_launch *launch, char *buffer, size_t bytes) {
+    snprintf(buffer, bytes, "%s %" PRIu32, x->what, launch->number);
+    return buffer;
+}
+
+const char *cli_launches_reason(const cli_launches *x, uint32_t node) { return x && node < x->n_reasons ? x->reasons[node] : NULL; }
 
 int cli_launch_heat(const cli_launches *x, const cli_launch *launch) {
     return x->most_ns ? (int)((double)CLI_HEAT_MOST * (double)launch->ns / (double)x->most_ns + 0.5) : 0;
@@ -158,7 +167,8 @@ static void put_scaled(char *buffer, size_t bytes, double n, const char *unit) {
 const char *cli_launch_figures(const cli_launches *x, const cli_launch *launch, char *buffer, size_t bytes) {
     char flops[32] = "", size[32];
     size_t at = 0;
-    buffer[0] = 0;
+    snprintf(buffer, bytes, "%s", launch->figures ? launch->figures : "");
+    if (launch->figures) return buffer;
     if (x->timed)
         at = (size_t)snprintf(buffer, bytes, "%.2f us, %.1f %%, ", (double)launch->ns * 1e-3,
                               x->sum_ns ? 100 * (double)launch->ns / (double)x->sum_ns : 0);
