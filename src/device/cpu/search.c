@@ -31,7 +31,8 @@ typedef struct search {
     tn__search_plan plan;
     tn_tensor **in, **out;
     uint32_t n_in, n_out;
-    uint64_t deadline;
+    uint64_t begin, deadline;
+    uint32_t rounds; /* played */
     char *trials_path; /* NULL: none */
 } search;
 
@@ -125,26 +126,49 @@ typedef struct outcome {
     double ratio, error; /* of the times of a subject's launches, trial to base */
 } outcome;
 
-/* Runs both in turn for some time. out[i]: of subject which[i]. */
-static tn_error *compare(const search *s, trial *base, trial *other, double seconds, const uint32_t *which, uint32_t n_which, outcome *out) {
-    size_t launches = s->plan.n_launches, bytes = MOST_PAIRS * n_which * sizeof(double);
+/* Which subjects play; room for one entry for each. */
+typedef struct search_round {
+    uint32_t *which, n;
+    outcome *found;
+    bool winners; /* they play the best so far; else each its next choice */
+} search_round;
+
+/* Can no choice win any more? Of each, so many pairs do not show the least gain that the median of all that are to come cannot either. */
+static bool all_lost(const double *ratios, uint32_t n_which, uint32_t n, double share_of_time) {
+    double pairs = share_of_time < 1 ? n / share_of_time : n;
+    if (pairs < LEAST_PAIRS) pairs = LEAST_PAIRS;
+    for (uint32_t i = 0; i < n_which; i++) {
+        uint32_t lost = 0;
+        for (uint32_t k = 0; k < n; k++) lost += ratios[i * MOST_PAIRS + k] > 1 - least_gain;
+        if (lost < pairs / 2 + 0.5) return false;
+    }
+    return true;
+}
+
+/* Runs both in turn for some time, and fills r->found. */
+static tn_error *compare(const search *s, trial *base, trial *other, double seconds, search_round *r) {
+    size_t launches = s->plan.n_launches, bytes = MOST_PAIRS * r->n * sizeof(double);
     double *ratios = tn__alloc(s->a, bytes + 1);
     uint64_t *ns = tn__alloc(s->a, 2 * launches * sizeof *ns + 1);
     tn_error *e = ratios && ns ? NULL : tn__error_oom();
-    uint64_t end = tn__os_now_ns() + (uint64_t)(seconds * 1e9);
+    uint64_t begin = tn__os_now_ns();
     uint32_t n = 0;
-    for (; !e && n < MOST_PAIRS && (n < LEAST_PAIRS || tn__os_now_ns() < end); n++) {
+    bool enough = false;
+    while (!e && !enough) {
         memset(ns, 0, 2 * launches * sizeof *ns);
         trial *order[2] = {n % 2 ? other : base, n % 2 ? base : other};
         for (int i = 0; !e && i < 2; i++) e = trial_run(s, order[i], order[i] == base ? ns : ns + launches);
-        for (uint32_t i = 0; i < n_which; i++) {
-            const tn__subject *x = &s->plan.subjects.data[which[i]];
+        for (uint32_t i = 0; i < r->n; i++) {
+            const tn__subject *x = &s->plan.subjects.data[r->which[i]];
             uint64_t was = tn__plan_sum(&s->plan, x, ns), is = tn__plan_sum(&s->plan, x, ns + launches);
             ratios[i * MOST_PAIRS + n] = was ? (double)is / (double)was : 1;
         }
         if (!e) e = tn__context_poll(s->config->context);
+        double share = (double)(tn__os_now_ns() - begin) * 1e-9 / seconds;
+        n++;
+        enough = n == MOST_PAIRS || (n >= LEAST_PAIRS && share >= 1) || (!r->winners && all_lost(ratios, r->n, n, share));
     }
-    for (uint32_t i = 0; !e && i < n_which; i++) summarise(&ratios[i * MOST_PAIRS], n, &out[i].ratio, &out[i].error);
+    for (uint32_t i = 0; !e && i < r->n; i++) summarise(&ratios[i * MOST_PAIRS], n, &r->found[i].ratio, &r->found[i].error);
     tn__free(s->a, ratios, bytes + 1);
     tn__free(s->a, ns, 2 * launches * sizeof *ns + 1);
     return e;
@@ -204,34 +228,27 @@ static tn__tuning_record record_of(const search *s, const tn__subject *x, const 
 
 /* ---- rounds -------------------------------------------------------------------------------------------------- */
 
-/* Room for one entry for each subject. */
-typedef struct search_round {
-    uint32_t *which, n;
-    outcome *found;
-} search_round;
-
 static const tn__choice *choice_of(const tn__subject *x, bool winners) { return winners ? &x->best : &x->choices[tn__subject_next(x)]; }
 
-/* Compares the program with other choices for the subjects of r with the base. Which: `winners`, their best so far; else their next. */
-static tn_error *play(search *s, trial *base, const search_round *r, bool winners, double seconds) {
+static tn_error *play(search *s, trial *base, search_round *r) {
     tn__tuning *schedules;
     trial t = {0};
     TN__TRY(tn__tuning_create(s->a, &schedules));
     tn_error *e = NULL;
     for (uint32_t i = 0; !e && i < r->n; i++) {
         const tn__subject *x = &s->plan.subjects.data[r->which[i]];
-        e = tn__tuning_put(schedules, x->signature, choice_of(x, winners));
+        e = tn__tuning_put(schedules, x->signature, choice_of(x, r->winners));
     }
     if (!e) e = trial_begin(s, schedules, &t);
-    if (!e) e = compare(s, base, &t, seconds, r->which, r->n, r->found);
-    if (!e && winners) e = tn__plan_add(&s->plan, tn__cpu_program(t.artefact), s->table); /* launches that come apart show sites of their own */
+    if (!e) e = compare(s, base, &t, r->winners ? final_seconds : pairs_seconds, r);
+    if (!e && r->winners) e = tn__plan_add(&s->plan, tn__cpu_program(t.artefact), s->table); /* launches that come apart show sites of their own */
     trial_end(s, &t);
     tn__tuning_destroy(schedules);
     return e;
 }
 
-static tn_error *play_round(search *s, trial *base, const search_round *r) {
-    tn_error *e = play(s, base, r, false, pairs_seconds);
+static tn_error *play_round(search *s, trial *base, search_round *r) {
+    tn_error *e = play(s, base, r);
     bool too_large = e && tn_error_get_code(e) == TN_ERROR_LIMIT_EXCEEDED; /* it needs more memory than option memory_limit allows */
     if (too_large) tn_error_destroy(e);
     else if (e) return e;
@@ -264,6 +281,7 @@ static tn_error *rounds(search *s, trial *base, search_round *r) {
         tn_error *e = play_round(s, base, r);
         tn__phase_end(&s->config->hook, name);
         if (e) return e;
+        s->rounds++;
     }
 }
 
@@ -272,13 +290,14 @@ static tn_error *rounds(search *s, trial *base, search_round *r) {
 static tn_error *confirm(search *s, trial *base, search_round *r) {
     static const char name[] = "schedule search: once more, all together";
     bool again = true;
+    r->winners = true;
     while (again) {
         again = false, r->n = 0;
         for (size_t i = 0; i < s->plan.n_tried; i++)
             if (!tn__choice_is_rule(&s->plan.subjects.data[i].best)) r->which[r->n++] = (uint32_t)i;
         if (!r->n) return NULL;
         tn__phase_begin(&s->config->hook, name);
-        tn_error *e = play(s, base, r, true, final_seconds);
+        tn_error *e = play(s, base, r);
         tn__phase_end(&s->config->hook, name);
         if (e) return e;
         for (uint32_t i = 0; i < r->n; i++) {
@@ -311,9 +330,11 @@ static tn_error *keep(search *s) {
     }
     if (!e && s->config->tuning_file) e = append(s, s->config->tuning_file, &lines);
     else tn__text_deinit(&lines);
+    uint64_t all, tried = tn__plan_tried(&s->plan, &all);
+    double seconds = (double)(tn__os_now_ns() - s->begin) * 1e-9;
     if (!e)
-        tn__log_to(&s->config->log, TN_LOG_INFO, "schedule search: %zu kernels, %" PRIu32 " with another schedule than the rule's",
-                s->plan.subjects.count, better);
+        tn__log_to(&s->config->log, TN_LOG_INFO, "schedule search: %zu kernels, %" PRIu32 " with another schedule than the rule's; %" PRIu64
+                " of %" PRIu64 " choices tried, %" PRIu32 " rounds in %.1f s", s->plan.subjects.count, better, tried, all, s->rounds, seconds);
     return e;
 }
 
@@ -368,7 +389,8 @@ tn_error *tn__cpu_search(const tn__device_config *config, const tn_graph *g, con
     s.own.compile_budget_ms = 0;
     s.own.hook = (tn_hook){0};
     s.own.dump_folder = NULL;
-    s.deadline = tn__os_now_ns() + config->tuning_budget_ms * 900000; /* the rest is for the last comparison */
+    s.begin = tn__os_now_ns();
+    s.deadline = s.begin + config->tuning_budget_ms * 900000; /* the rest is for the last comparison */
     tn__arena_init(&s.arena, s.a);
     tn__plan_init(&s.plan, s.a, &s.arena);
     tn_error *e = make_folder(&s);

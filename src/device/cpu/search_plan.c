@@ -176,3 +176,10 @@ uint32_t tn__plan_rounds(const tn__search_plan *p, uint32_t *room) {
         for (uint32_t i = 0; i < n; i++) p->tried[room[i]]++;
     return rounds;
 }
+
+uint64_t tn__plan_tried(const tn__search_plan *p, uint64_t *out_of) {
+    uint64_t n = 0;
+    *out_of = 0;
+    for (size_t i = 0; i < p->n_tried; i++) n += p->subjects.data[i].n_done, *out_of += p->subjects.data[i].n_choices;
+    return n;
+}

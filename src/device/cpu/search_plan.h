@@ -53,6 +53,8 @@ uint64_t tn__plan_sum(const tn__search_plan *p, const tn__subject *x, const uint
 uint32_t tn__plan_next(const tn__search_plan *p, uint32_t *out);
 /* How many rounds that makes to the end. room: for all subjects. */
 uint32_t tn__plan_rounds(const tn__search_plan *p, uint32_t *room);
+/* How many choices are done, of how many. */
+uint64_t tn__plan_tried(const tn__search_plan *p, uint64_t *out_of);
 int32_t tn__subject_next(const tn__subject *x); /* the first choice that is not done; -1: none */
 void tn__subject_done(tn__subject *x, int32_t choice);
 #endif
