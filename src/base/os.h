@@ -15,6 +15,14 @@ tn_error *tn__os_map_below(const tn_allocator *a, const char *folder, const char
                            const void **out_data, size_t *out_bytes);
 /* Reads a whole file of at most `max_bytes` bytes; free *out_data with tn__free(a, data, bytes + 1). Zero-terminated. */
 tn_error *tn__os_read_file(const tn_allocator *a, const char *path, uint64_t max_bytes, char **out_data, size_t *out_bytes);
+/* The same from byte `from` on; nothing where the file is not longer. */
+tn_error *tn__os_read_file_from(const tn_allocator *a, const char *path, uint64_t from, uint64_t max_bytes, char **out_data, size_t *out_bytes);
+/* Which file it is and when it was written last: who finds the same again need not read it again. False: that cannot be seen. */
+typedef struct tn__os_identity {
+    uint64_t device, number, bytes;
+    int64_t modified_ns;
+} tn__os_identity;
+bool tn__os_identify_file(const char *path, tn__os_identity *out);
 bool tn__os_file_exists(const char *path); /* true too where that cannot be seen */
 /* Writes a whole file: it appears with these bytes or not at all (temporary name in the same folder, fsync, rename). */
 typedef struct tn__os_span {

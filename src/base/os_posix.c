@@ -109,11 +109,13 @@ tn_error *tn__os_map_below(const tn_allocator *a, const char *folder, const char
     return e;
 }
 
-static tn_error *read_fd(const tn_allocator *a, int fd, const char *path, uint64_t max_bytes, char **out_data,
+static tn_error *read_fd(const tn_allocator *a, int fd, const char *path, uint64_t from, uint64_t max_bytes, char **out_data,
                          size_t *out_bytes) {
     struct stat s;
     TN__TRY(check_regular(a, fd, path, max_bytes, &s));
-    size_t bytes = (size_t)s.st_size, done = 0;
+    if (from > (uint64_t)s.st_size) from = (uint64_t)s.st_size;
+    if (from && lseek(fd, (off_t)from, SEEK_SET) < 0) IO_FAIL(a, "cannot read", path);
+    size_t bytes = (size_t)s.st_size - (size_t)from, done = 0;
     char *data = tn__alloc(a, bytes + 1);
     if (!data) return tn__error_oom();
     while (done < bytes) {
@@ -133,14 +135,25 @@ static tn_error *read_fd(const tn_allocator *a, int fd, const char *path, uint64
     return NULL;
 }
 
-tn_error *tn__os_read_file(const tn_allocator *a, const char *path, uint64_t max_bytes, char **out_data, size_t *out_bytes) {
+tn_error *tn__os_read_file_from(const tn_allocator *a, const char *path, uint64_t from, uint64_t max_bytes, char **out_data, size_t *out_bytes) {
     *out_data = NULL;
     *out_bytes = 0;
     int fd = open(path, READ_FLAGS);
     if (fd < 0) IO_FAIL(a, "cannot open", path);
-    tn_error *e = read_fd(a, fd, path, max_bytes, out_data, out_bytes);
+    tn_error *e = read_fd(a, fd, path, from, max_bytes, out_data, out_bytes);
     close(fd);
     return e;
+}
+
+tn_error *tn__os_read_file(const tn_allocator *a, const char *path, uint64_t max_bytes, char **out_data, size_t *out_bytes) {
+    return tn__os_read_file_from(a, path, 0, max_bytes, out_data, out_bytes);
+}
+
+bool tn__os_identify_file(const char *path, tn__os_identity *out) {
+    struct stat s;
+    if (stat(path, &s)) return false;
+    *out = (tn__os_identity){(uint64_t)s.st_dev, (uint64_t)s.st_ino, (uint64_t)s.st_size, (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec};
+    return true;
 }
 
 bool tn__os_file_exists(const char *path) { return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR); }

@@ -87,6 +87,23 @@ tn_error *tn__tuning_each_of_file(const tn_allocator *a, const char *path, tn_er
     return e;
 }
 
+tn_error *tn__tuning_each_new(const tn_allocator *a, const char *path, uint64_t *at,
+                              tn_error *(*visit)(void *self, const tn__tuning_record *r), void *self) {
+    tn__os_identity file;
+    char *text;
+    size_t bytes, whole;
+    uint64_t bad;
+    if (!tn__os_identify_file(path, &file)) return NULL;
+    if (file.bytes < *at) *at = 0;
+    if (file.bytes == *at) return NULL;
+    TN__TRY(tn__os_read_file_from(a, path, *at, file_most, &text, &bytes));
+    for (whole = bytes; whole && text[whole - 1] != '\n';) whole--; /* the rest may be in the middle of being written */
+    tn_error *e = tn__tuning_each(a, text, whole, visit, self, &bad);
+    *at += whole;
+    tn__free(a, text, bytes + 1);
+    return e;
+}
+
 static int parts(double x) { return x < 1e4 ? (int)(x * PARTS + 0.5) : 10000 * PARTS; }
 
 void tn__tuning_print(const tn__tuning_record *r, tn__text *out) {

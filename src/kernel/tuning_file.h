@@ -24,6 +24,10 @@ tn_error *tn__tuning_each(const tn_allocator *a, const char *text, size_t bytes,
 /* The same of a file; one that is not there is empty. */
 tn_error *tn__tuning_each_of_file(const tn_allocator *a, const char *path, tn_error *(*visit)(void *self, const tn__tuning_record *r),
                                   void *self, uint64_t *out_bad);
+/* Of a file that grows: visits what came behind *at, the bytes that were read before, and moves it behind the last whole line. One that has
+ * become shorter is another file, and read from its beginning. */
+tn_error *tn__tuning_each_new(const tn_allocator *a, const char *path, uint64_t *at,
+                              tn_error *(*visit)(void *self, const tn__tuning_record *r), void *self);
 /* Appends the line of a record. */
 void tn__tuning_print(const tn__tuning_record *r, tn__text *out);
 /* Puts into t what the file says for this cpu and generator. */

@@ -1,16 +1,20 @@
 /* Tuned schedules: no choice changes a bit of a result; the file says what was written and nothing else; what option `tuning` does. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/os.h"
 #include "device/cpu/cpu.h"
+#include "device/cpu/tuned_tables.h"
 #include "rt/tensor.h"
 #include "session/options.h"
 #include "tenon/tenon.h"
@@ -292,6 +296,130 @@ static void test_use(void **state) {
     tn_graph_release(g);
 }
 
+/* ---- files read once ------------------------------------------------------------------------------------------ */
+
+/* How many sites of g have a schedule of the file. */
+static size_t sites_found(const tn_graph *g) {
+    tn__device_config config = {.context = c, .threads = 1, .tuning = TN__TUNING_USE, .tuning_file = file, .log = {.context = c}};
+    tn__artefact *x;
+    size_t n = 0;
+    ok(tn__cpu_tuned(&config, g, &x));
+    const tn__kprogram *p = tn__cpu_program(x);
+    for (size_t i = 0; i < p->sites.count; i++) n += p->sites.data[i].found;
+    tn__device_cpu.destroy(x);
+    return n;
+}
+
+/* Other bytes in the same file, as many and with the time of the old ones: only who reads it sees them. */
+static void deface(bool keep_time) {
+    struct stat before;
+    assert_int_equal(stat(file, &before), 0);
+    FILE *f = fopen(file, "r+");
+    assert_non_null(f);
+    for (off_t i = 0; i < before.st_size; i++) fputc('x', f);
+    assert_int_equal(fclose(f), 0);
+    struct timespec times[2] = {before.st_atim, before.st_mtim};
+    times[1].tv_sec -= !keep_time;
+    assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
+}
+
+static void test_read_once(void **state) {
+    (void)state;
+    tn_graph *g = attention();
+    (void)!unlink(file);
+    assert_int_equal(sites_found(g), 0);
+    ok(compile(g, "record", "1"));
+    size_t n = sites_found(g);
+    assert_true(n > 0);
+    deface(true);
+    assert_int_equal(sites_found(g), n); /* nothing was read */
+    deface(false);
+    assert_int_equal(sites_found(g), 0);
+    assert_int_equal(unlink(file), 0);
+    ok(compile(g, "record", "1"));
+    assert_int_equal(sites_found(g), n);
+    assert_int_equal(unlink(file), 0);
+    tn_graph_release(g);
+}
+
+enum { READERS = 4, READS = 200 };
+
+/* Takes and returns tables while the file changes. */
+static void *reader(void *self) {
+    (void)self;
+    for (int i = 0; i < READS; i++) {
+        const tn__tuning *t;
+        uint64_t bad;
+        tn_error *e = tn__tuned_table_acquire(c, file, "cpu", &t, &bad);
+        if (e) return e;
+        size_t n = tn__tuning_count(t);
+        bool there = n == 0 || tn__tuning_find(t, "kernel 0");
+        tn__tuned_table_release(c, t);
+        if (!there) return file;
+    }
+    return NULL;
+}
+
+static void test_readers(void **state) {
+    (void)state;
+    pthread_t threads[READERS];
+    void *said;
+    char name[32];
+    for (int i = 0; i < READERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, reader, NULL), 0);
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "kernel %d", i);
+        tn__tuning_record r = {"cpu", tn__generator_version(), name, {{[TN__KNOB_mr] = 3}}, 0.9, 0.01, 1};
+        put_line(&r, 0);
+    }
+    for (int i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], &said), 0);
+        assert_null(said);
+    }
+    const tn__tuning *t;
+    uint64_t bad;
+    ok(tn__tuned_table_acquire(c, file, "cpu", &t, &bad));
+    assert_int_equal(tn__tuning_count(t), 40);
+    tn__tuned_table_release(c, t);
+    assert_int_equal(unlink(file), 0);
+}
+
+static tn_error *count_record(void *self, const tn__tuning_record *r) {
+    (void)r;
+    ++*(int *)self;
+    return NULL;
+}
+
+static void test_grows(void **state) {
+    (void)state;
+    uint64_t at = 0;
+    int n = 0;
+    tn__tuning_record r = {"cpu", "gen", "a kernel", {{[TN__KNOB_mr] = 3}}, 0.9, 0.01, 1};
+    ok(tn__tuning_each_new(&tn__allocator_malloc, file, &at, count_record, &n)); /* not there yet */
+    assert_int_equal(n, 0);
+    put_line(&r, 0), put_line(&r, 0);
+    ok(tn__tuning_each_new(&tn__allocator_malloc, file, &at, count_record, &n));
+    assert_int_equal(n, 2);
+    tn__text t;
+    tn__text_init(&t, &tn__allocator_malloc);
+    tn__tuning_print(&r, &t);
+    FILE *f = fopen(file, "a"); /* a line in two writes, looked at between them */
+    assert_non_null(f);
+    fwrite(t.data, 1, 40, f), fflush(f);
+    ok(tn__tuning_each_new(&tn__allocator_malloc, file, &at, count_record, &n));
+    assert_int_equal(n, 2);
+    fwrite(t.data + 40, 1, t.length - 40, f), fclose(f);
+    ok(tn__tuning_each_new(&tn__allocator_malloc, file, &at, count_record, &n));
+    assert_int_equal(n, 3);
+    ok(tn__tuning_each_new(&tn__allocator_malloc, file, &at, count_record, &n));
+    assert_int_equal(n, 3);
+    assert_int_equal(unlink(file), 0);
+    put_line(&r, 0); /* another file: shorter */
+    ok(tn__tuning_each_new(&tn__allocator_malloc, file, &at, count_record, &n));
+    assert_int_equal(n, 4);
+    tn__text_deinit(&t);
+    assert_int_equal(unlink(file), 0);
+}
+
 /* A choice that does not fit the kernel (a file from elsewhere) is not used, and counts as missing. */
 static void test_misfit(void **state) {
     (void)state;
@@ -321,7 +449,8 @@ int main(void) {
     tn_error *made = tn__os_make_private_folder(&tn__allocator_malloc, sub);
     if (made) return 2;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_choice_text), cmocka_unit_test(test_space), cmocka_unit_test(test_bits),
-                                       cmocka_unit_test(test_file), cmocka_unit_test(test_modes), cmocka_unit_test(test_use), cmocka_unit_test(test_misfit)};
+                                       cmocka_unit_test(test_file), cmocka_unit_test(test_modes), cmocka_unit_test(test_use), cmocka_unit_test(test_misfit),
+                                       cmocka_unit_test(test_read_once), cmocka_unit_test(test_readers), cmocka_unit_test(test_grows)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(c);
     char command[100];

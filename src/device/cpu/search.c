@@ -33,7 +33,8 @@ typedef struct search {
     uint32_t n_in, n_out;
     uint64_t begin, deadline;
     uint32_t rounds; /* played */
-    char *trials_path; /* NULL: none */
+    char *trials_path;    /* NULL: none */
+    uint64_t trials_read; /* bytes of it */
 } search;
 
 /* ---- numbers to run on --------------------------------------------------------------------------------------- */
@@ -211,8 +212,7 @@ static tn_error *take_trial(void *self, const tn__tuning_record *r) {
 
 /* Takes over what an earlier search, or one that runs beside this one, has measured. */
 static tn_error *take_trials(search *s) {
-    uint64_t bad;
-    return s->trials_path ? tn__tuning_each_of_file(s->a, s->trials_path, take_trial, s, &bad) : NULL;
+    return s->trials_path ? tn__tuning_each_new(s->a, s->trials_path, &s->trials_read, take_trial, s) : NULL;
 }
 
 static tn_error *append(const search *s, const char *path, tn__text *lines) {
