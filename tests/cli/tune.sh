@@ -46,6 +46,10 @@ want 1 "/no/such/folder" $tune --goal memory --over threads=1 --output /no/such/
 want 0 "1 of 3 combinations within the budget" $tune --goal memory --over max_specialisations=3,4 --budget 0
 want 0 "for memory: defaults" $tune --goal memory --over max_specialisations=3,4
 
+# without --over; where errors are allowed, also what is less exact
+want 0 "1 of 7 combinations within the budget" $tune --goal memory --threads 1 --budget 0
+want 0 "1 of 37 combinations within the budget" $tune --goal memory --threads 1 --budget 0 --max-error 0.1
+
 # killed: what was measured is kept, and the same command ends what was begun
 killed="tune $work/m.tn --dim N=100 --seconds 0.3 --force --goal memory --over max_specialisations=1,2,3,4,5,6,7,8 --db $work/k.db"
 "$tenon" $killed > "$work/out" 2>&1 &

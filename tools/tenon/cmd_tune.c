@@ -195,11 +195,16 @@ static tn_error *tune(const char *path, const tune_settings *s, const space *ove
     return e;
 }
 
-/* Threads by powers of two up to all, and the layouts and the pass that do not pay for every model. */
-static void default_space(const cli_target *target, cli_texts *over) {
+/* Threads by powers of two up to all, and the layouts and the pass that do not pay for every model; with a bound on errors, what is less
+ * exact, too. */
+static void default_space(const tune_settings *s, cli_texts *over) {
     cli_texts_add(over, "layout=auto,nchw,blocked");
     cli_texts_add(over, "passes_off=,stages");
-    if (target->threads) return; /* the user chose */
+    if (!isinf(s->max_error)) {
+        cli_texts_add(over, "winograd=off,auto");
+        cli_texts_add(over, "precision=f32,bf16,int8");
+    }
+    if (s->timing.target.threads) return; /* the user chose */
     int64_t all = tn__os_processor_count();
     char *threads = cli_printf("threads=1");
     for (int64_t n = 2; n < 2 * all; n *= 2) {
@@ -233,7 +238,8 @@ int cli_cmd_tune(const cli_verb *verb, int argc, char **argv) {
         {"kernels", CLI_FLAG, &s.kernels, NULL, "search for schedules of the kernels, for latency, instead of options"},
         {"max-error", CLI_REAL, &s.max_error, "X", "largest absolute error of the outputs against ref that is allowed"},
         {"max-memory", CLI_REAL, &s.max_memory, "BYTES", "of arena, constants and code"},
-        {"over", CLI_TEXTS, &s.over, "KEY=V,V,...", "an option and its values; repeatable (default: threads, layout, a pass)"},
+        {"over", CLI_TEXTS, &s.over, "KEY=V,V,...",
+         "an option and its values; repeatable (default: threads, layout, a pass; with --max-error winograd, precision)"},
         {"budget", CLI_REAL, &s.budget, "S", "seconds after which no further combination is begun (120)"},
         {"output", CLI_TEXT, &s.output, "FILE", "write the chosen options, for --config or TENON_CONFIG"},
         SPACE_OPTIONS(&s.timing, &s.force, &s.db),
@@ -249,7 +255,7 @@ int cli_cmd_tune(const cli_verb *verb, int argc, char **argv) {
         tn_error *e = tune_kernels(operands.items[0], &s.timing, s.budget, s.json);
         code = e ? cli_fail_error(e) : CLI_OK;
     } else if (code < 0) {
-        if (!s.over.count) default_space(&s.timing.target, &s.over);
+        if (!s.over.count) default_space(&s, &s.over);
         tn_error *e = space_read(&s.over, &over);
         if (!e) e = check(&s, &over);
         if (!e) e = tune(operands.items[0], &s, &over);
