@@ -497,9 +497,9 @@ static const char *variable_name(const tn_graph *g, tn_value read) {
     return name ? name : "variable";
 }
 
-/* A private copy of the live nodes: the caller's graph may grow after tn_compile. What depends on constants alone is folded here,
- * once for all specialisations. Variables become inputs and outputs behind the others. Sub-graphs belong to their graph and are shared. */
-static tn_error *copy_graph(const tn_graph *g, tn_graph **out) {
+/* A copy, for the caller's graph may grow after tn_compile. Folding is done here once for all specialisations; sub-graphs belong to their
+ * graph and are shared. */
+tn_error *tn__graph_to_compile(const tn_graph *g, tn_graph **out) {
     *out = NULL;
     TN__TRY(tn_graph_check(g));
     tn_graph *c;
@@ -596,7 +596,7 @@ static tn_error *compile(const tn_graph *graph, const tn_options *options, bool 
         settings->config.dry = dry;
         e = settings_trace(settings, options ? options : defaults);
     }
-    if (!e) e = copy_graph(graph, &copy);
+    if (!e) e = tn__graph_to_compile(graph, &copy);
     if (!e) e = create_top(settings, graph, copy, &executable);
     if (!e) e = tn__executable_specialise_now(executable);
     tn_options_release(defaults);

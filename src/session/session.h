@@ -40,6 +40,8 @@ tn_error *tn__settings_create(tn_context *context, const tn_options *options, tn
 
 /* ---- executable.c: executables inside executables ---- */
 
+/* The live nodes of `g`, without what depends on constants alone. Variables are inputs behind the others; what is assigned to them, outputs. */
+tn_error *tn__graph_to_compile(const tn_graph *g, tn_graph **out_graph);
 /* Retains `graph`, which must not change any more. varying (NULL: none) per input: its value differs from call to call, so it is
  * only specialised on where nothing else helps; pinned (NULL: none) per input: its constant value, or NULL. Compiles at first
  * run. */

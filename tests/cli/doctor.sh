@@ -77,5 +77,9 @@ if grep -q '"hwloc"' "$work/info"; then
     unset HWLOC_SYNTHETIC
 fi
 
+# a model with a variable: the sum, and its copy for the output
+printf 'graph "g" {\n  input %%1 "x" : f32[4,4]\n  variable %%2 "s" : f32[4,4]\n  %%3 = add(%%1, %%2) : f32[4,4]\n  output "y" %%3\n  assign %%2 %%3\n}\n' > "$work/state.tn"
+want 0 " a call, 2 steps" doctor "$work/state.tn" --seconds 0.05
+
 [ $failed -eq 0 ] && echo "doctor: ok"
 exit $failed

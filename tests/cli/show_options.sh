@@ -85,6 +85,12 @@ want 0 tn_conv show "$conv" --after stages --tuning record --tuning-file "$file"
 want 0 "f32" run "$conv" --input random --tuning record --tuning-budget-ms 0 --tuning-file "$file" --cache off
 want 0 tn_conv show "$conv" --after stages --tuning require --tuning-file "$file"
 
+# variables are inputs and outputs of what is compiled, and keep their place when it is timed
+printf 'graph "g" {\n  input %%1 "x" : f32[4,4]\n  variable %%2 "s" : f32[4,4]\n  %%3 = add(%%1, %%2) : f32[4,4]\n  output "y" %%3\n  assign %%2 %%3\n}\n' > "$work/state.tn"
+want 0 'input 1, 64 bytes: value 2 "s"' show "$work/state.tn" --after stages
+want 0 'output "s" %3' show "$work/state.tn" --after dce
+want 0 "Slowest" show "$work/state.tn" --after in_place --format html --time --seconds 0
+
 want 2 "options of the library want --after, --kernel or --time" show "$conv" --winograd auto
 want 2 "options of the library want --after, --kernel or --time" show "$conv" --device ref
 want 1 "what device cpu compiles, found device=ref" show "$conv" --after stages --device ref

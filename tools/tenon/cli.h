@@ -127,6 +127,7 @@ tn_error *cli_limits_read(const cli_texts *limits, tn_limits *out);
 tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_options **out_options);
 /* A graph from an ONNX file, or from the text form (a file that begins with "graph"). */
 tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph);
-/* What the device gets at a call with these inputs, one for each of the graph's: types inferred from them, shape arithmetic folded. */
+/* What the device gets at a call with these inputs, one for each of the graph's: types inferred from them, shape arithmetic folded, variables as
+ * inputs and outputs behind the others. */
 tn_error *cli_graph_specialise(const tn_graph *graph, tn_tensor *const *inputs, tn_graph **out_graph);
 #endif

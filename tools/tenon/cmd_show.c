@@ -95,13 +95,15 @@ static tn_error *take_rows(void *self, const tn_profile *p) {
     return cli_launches_of_profile(&x->graphs, p, &x->launches);
 }
 
-/* The graph that the program of specialised graph `g` was made from, with the program's launches. */
-static tn_error *draw_program(tn_context *c, const tn_graph *g, tn_options *options, const tn__settings *settings, tn_tensor **in,
+/* The graph that the program of `special` was made from, with the program's launches. Variables are inputs there, so that a model which has some
+ * is timed as it is. */
+static tn_error *draw_program(tn_context *c, const tn_graph *g, const tn_graph *special, tn_options *options, const tn__settings *settings, tn_tensor **in,
                               const show_settings *s) {
     tn__kprogram *program = NULL;
     picture x = {.context = c};
-    TN__TRY(show_program_create(&settings->config, g, &x.launches, &program));
-    tn_error *e = s->time ? profile(g, options, in, s, &x.launches, add_times, &x) : NULL;
+    TN__TRY(show_program_create(&settings->config, special, &x.launches, &program));
+    const tn_graph *run = g->variables.count ? g : special;
+    tn_error *e = s->time ? profile(run, options, in, s, &x.launches, add_times, &x) : NULL;
     if (!e) put_picture(program->graph, &x.launches, s);
     cli_launches_free(&x.launches);
     tn__kprogram_destroy(program);
@@ -153,7 +155,7 @@ static tn_error *show_compiled(tn_context *context, const tn_graph *graph, tn_op
     bool kernels = s->kernel >= 0 || pass_kind_of(s->after) == LOWER_PASS;
     TN__TRY(show_settings_create(context, options, &settings));
     tn_error *e = cli_graph_specialise(graph, in, &special);
-    if (!e && kernels && is_picture(s)) e = draw_program(context, special, options, settings, in, s);
+    if (!e && kernels && is_picture(s)) e = draw_program(context, graph, special, options, settings, in, s);
     else if (!e && kernels) e = show_kernels(context, special, &settings->config, s);
     else if (!e && !(e = show_check_static(context, special)) &&
              !(e = tn__passes_run(special, settings->config.disabled_passes, s->after, NULL, &after)))

@@ -98,14 +98,35 @@ tn_error *cli_options_create(tn_context *context, const cli_target *target, tn_o
 
 tn_error *cli_graph_load(tn_context *context, const char *path, tn_graph **out_graph) { return tn_graph_load(context, path, out_graph); }
 
-tn_error *cli_graph_specialise(const tn_graph *g, tn_tensor *const *inputs, tn_graph **out_graph) {
+/* `inputs`, one for each of the first of g's, and behind them zeros for those that are variables. */
+static tn_error *add_variables(const tn_graph *g, tn_tensor *const *inputs, size_t n_inputs, tn_tensor **all) {
+    for (size_t i = 0; i < g->inputs.count; i++) {
+        const tn__type *t = tn__type_of(g, g->inputs.data[i].value);
+        if (i >= n_inputs) TN__TRY(tn_tensor_create(g->context, t->dtype, t->rank, t->dims, &all[i]));
+        else tn_tensor_retain(all[i] = inputs[i]);
+    }
+    return NULL;
+}
+
+/* A variable's value differs from run to run, so nothing may follow from it. */
+static tn_error *specialise(const tn_graph *g, tn_tensor *const *inputs, size_t n_inputs, tn_graph **out_graph) {
     size_t n = g->inputs.count;
     uint8_t *kinds = cli_alloc(n + 1);
-    tn_tensor **values = cli_alloc((n + 1) * sizeof *values);
-    *out_graph = NULL;
+    tn_tensor **all = cli_alloc((n + 1) * sizeof *all), **values = cli_alloc((n + 1) * sizeof *values);
     tn_error *e = tn__value_inputs(g, NULL, kinds);
-    for (size_t i = 0; i < n; i++) values[i] = kinds[i] == TN__VALUE_NONE ? NULL : inputs[i];
-    if (!e) e = tn__specialise(g, (const tn_tensor *const *)inputs, values, out_graph);
-    free(kinds), free(values);
+    if (!e) e = add_variables(g, inputs, n_inputs, all);
+    for (size_t i = 0; i < n_inputs; i++) values[i] = kinds[i] == TN__VALUE_NONE ? NULL : inputs[i];
+    if (!e) e = tn__specialise(g, (const tn_tensor *const *)all, values, out_graph);
+    for (size_t i = 0; i < n; i++) tn_tensor_release(all[i]);
+    free(kinds), free(values), free(all);
+    return e;
+}
+
+tn_error *cli_graph_specialise(const tn_graph *g, tn_tensor *const *inputs, tn_graph **out_graph) {
+    tn_graph *copy = NULL;
+    *out_graph = NULL;
+    if (g->variables.count) TN__TRY(tn__graph_to_compile(g, &copy));
+    tn_error *e = specialise(copy ? copy : g, inputs, g->inputs.count, out_graph);
+    tn_graph_release(copy);
     return e;
 }
