@@ -21,7 +21,7 @@ static int32_t layout_of(const tn__lower *l, const tn__node *n, const bool *want
     if (integer && integer->conv) return tn__lower_anchor_ok(l, n) ? l->w : 0;
     if (n->op == TN_OP_conv || tn__lower_is_pool(n->op)) {
         if (!tn__lower_anchor_ok(l, n)) return 0;
-        tn__lines_choice lines = n->op == TN_OP_conv && l->layout ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
+        tn__lines_choice lines = l->layout ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
         bool plain = !wanted[n->first_out] && !l->values[tn__in(l->g, n, 0).id].block;
         return lines == TN__LINES_ALWAYS || (lines == TN__LINES_BETWEEN_PLAIN && plain) ? 0 : l->w;
     }
@@ -69,7 +69,7 @@ static void find_wanted(const tn__lower *l, bool *wanted) {
         bool window = (conv || tn__lower_is_pool(n->op)) && tn__lower_anchor_ok(l, n);
         bool first_only = window || n->op == TN_OP_gather || tn__lower_maps_pixels(l, n);
         bool passes = first_only || n->op == TN_OP_concat || tn__lower_elementwise_ok(g, n);
-        tn__lines_choice lines = window && n->op == TN_OP_conv ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
+        tn__lines_choice lines = window ? tn__lower_lines_choose(l, n) : TN__LINES_NEVER;
         if (lines == TN__LINES_ALWAYS) continue;
         if (window && lines == TN__LINES_NEVER) wanted[tn__in(g, n, 0).id] = true;
         else if (passes && wanted[n->first_out])

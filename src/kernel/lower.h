@@ -80,9 +80,9 @@ bool tn__lower_elementwise_ok(const tn_graph *g, const tn__node *n);
 /* Sets the layout of every value (tn__lower_value.block). */
 tn_error *tn__lower_layouts(tn__lower *l);
 bool tn__lower_is_pool(tn__op op);
-/* Should a convolution run on row-major values, vectors along lines of pixels (lower_conv_lines.c)? */
+/* Should a convolution or pool run on row-major values, vectors along lines of pixels (lower_conv_lines.c)? */
 typedef enum tn__lines_choice { TN__LINES_NEVER, TN__LINES_BETWEEN_PLAIN, TN__LINES_ALWAYS } tn__lines_choice;
-tn__lines_choice tn__lower_lines_choose(const tn__lower *l, const tn__node *conv);
+tn__lines_choice tn__lower_lines_choose(const tn__lower *l, const tn__node *n);
 tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n);
 /* A node that a kernel computes with a reduction, by lower_{conv,matmul,reduce}. */
 bool tn__lower_anchor_ok(const tn__lower *l, const tn__node *n);

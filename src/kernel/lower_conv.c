@@ -1,4 +1,4 @@
-/* Convolution and pooling on channel-blocked data. */
+/* Convolution on channel-blocked data, and which nodes are anchors. */
 #include "kernel/lower_integer.h"
 #include "kernel/lower_maps.h"
 #include "kernel/lower_tune.h"
@@ -6,25 +6,12 @@
 #include "kernel/pack.h"
 #include "kernel/schedule.h"
 
-#include <math.h>
-
 enum { UNROLL_MOST = 11 };
 
 tn_error *tn__lower_conv_window(const tn__lower *l, const tn__node *n, tn__window *w) {
     const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *k = tn__type_of(l->g, tn__in(l->g, n, 1));
     tn__window_spec s = tn__window_spec_of_conv(n->attrs);
     return tn__window_resolve(l->a, &s, x->rank - 2, x->dims + 2, k->dims + 2, w);
-}
-
-static tn_error *pool_window(const tn__lower *l, const tn__node *n, tn__window *w) {
-    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0));
-    if (n->op == TN_OP_global_average_pool || n->op == TN_OP_global_max_pool) {
-        *w = (tn__window){.rank = x->rank - 2};
-        for (int32_t i = 0; i < w->rank; i++) w->kernel[i] = w->in[i] = x->dims[i + 2], w->stride[i] = w->dilation[i] = w->out[i] = 1;
-        return NULL;
-    }
-    tn__window_spec s = tn__window_spec_of_pool(n->attrs);
-    return tn__window_resolve(l->a, &s, x->rank - 2, x->dims + 2, NULL, w);
 }
 
 bool tn__window_needs_domain(const tn__window *w, int32_t i) {
@@ -74,7 +61,7 @@ static bool pool_ok(const tn__lower *l, const tn__node *n) {
     bool max = n->op == TN_OP_max_pool || n->op == TN_OP_global_max_pool, bytes = max && (x->dtype == TN_DTYPE_u8 || x->dtype == TN_DTYPE_i8);
     if (n->n_out != 1 || (!tn__kernel_as_f32(x->dtype) && !bytes) || x->rank < 3 || x->rank > 5 || tn__type_elements(x) == 0) return false;
     tn__window w;
-    tn_error *e = pool_window(l, n, &w);
+    tn_error *e = tn__lower_pool_window(l, n, &w);
     bool ok = !e && window_ok(&w);
     tn_error_destroy(e);
     return ok;
@@ -328,90 +315,5 @@ tn_error *tn__lower_conv(tn__lower *l, uint32_t root, const tn__node *n) {
     k->flops = 2.0 * (double)out->dims[0] * (double)out->dims[1] * (double)spatial_out * (double)taps_all * (double)(depthwise ? 1 : x->dims[1]);
     if (depthwise) e = tn__lower_rows(l, "dwconv", root, 16, 1, k);
     if (e) return tn__free(l->a, k, sizeof *k), e;
-    return tn__lower_launch(l, k, b.slots, root);
-}
-
-/* 1 / taps inside the input, per output pixel. */
-static tn_error *average_counts(tn__lower *l, const tn__window *w, uint32_t *out_slot) {
-    int64_t n = 1, index[3] = {0, 0, 0};
-    for (int32_t i = 0; i < w->rank; i++) n *= w->out[i];
-    tn_tensor *t;
-    TN__TRY(tn_tensor_create(l->c, TN_DTYPE_f32, 1, &n, &t));
-    for (int64_t at = 0; at < n; at++) {
-        int64_t count = 1;
-        for (int32_t i = 0; i < w->rank; i++) {
-            int64_t begin, end;
-            tn__window_taps(w, i, index[i], &begin, &end);
-            count *= end - begin;
-        }
-        ((float *)t->data)[at] = (float)count;
-        tn__next_index(w->rank, w->out, index);
-    }
-    tn_error *e = tn__lower_constant_slot(l, t, out_slot);
-    tn_tensor_release(t);
-    return e;
-}
-
-tn_error *tn__lower_pool(tn__lower *l, uint32_t root, const tn__node *n) {
-    const tn_graph *g = l->g;
-    tn_value xv = tn__in(g, n, 0);
-    const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
-    bool average = n->op == TN_OP_average_pool || n->op == TN_OP_global_average_pool;
-    bool global = n->op == TN_OP_global_average_pool || n->op == TN_OP_global_max_pool;
-    tn__window w;
-    TN__TRY(pool_window(l, n, &w));
-    int64_t spatial = 1, taps_all = 1, cb = tn__ceil_div(x->dims[1], l->w);
-    int32_t last = w.rank - 1, dims[3], taps[3];
-    bool edges = false;
-    for (int32_t i = 0; i < w.rank; i++) spatial *= w.in[i], taps_all *= w.kernel[i], edges |= tn__window_needs_domain(&w, i);
-    /* padding that counts: taps outside the input count only while they are inside the padded input, so ceil_mode is left to the count table */
-    bool include = average && !global && ((const tn__attrs_pool *)n->attrs)->count_include_pad;
-    tn__kernel *k = tn__lower_kernel(l, "pool", root);
-    if (!k) return tn__error_oom();
-    tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank, .block = l->w};
-    for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
-    int32_t d_n = tn__build_dim(&b, out->dims[0], 0, 1), d_cb = tn__build_dim(&b, cb, 1, l->w);
-    for (int32_t i = 0; i < w.rank; i++) dims[i] = tn__build_dim(&b, w.out[i], out->rank - w.rank + i, 1);
-    int32_t d_lane = tn__build_dim(&b, l->w, 1, 1);
-    k->n_spatial = k->n_dims;
-    for (int32_t i = 0; i < w.rank; i++) taps[i] = tn__build_dim(&b, w.kernel[i], -1, 1);
-    if (tn__window_needs_domain(&w, last) && !tn__window_wants_guard(&w)) k->unroll = 1u << taps[last];
-    uint32_t slot;
-    tn_error *e = tn__lower_get(l, xv, l->w, 1, &slot);
-    tn__kmap map = {0};
-    map.stride[d_n] = cb * spatial * l->w;
-    map.stride[d_cb] = spatial * l->w;
-    map.stride[d_lane] = 1;
-    tn__window_add(&b, &w, dims, taps, l->w, &map);
-    k->body = e ? -1 : tn__kx_load(k, tn__build_buffer(&b, slot, x->dtype), &map);
-    double outside = average || x->dtype == TN_DTYPE_u8 ? 0 : x->dtype == TN_DTYPE_i8 ? -128 : -INFINITY;
-    if (k->body >= 0 && tn__window_wants_guard(&w)) tn__window_add_guard(k, k->body, &w, dims[last], taps[last], outside);
-    k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
-    b.memo_red = tn__kx(k, TN__KX_RED, tn__kernel_compute_dtype(x->dtype), -1, -1, -1);
-    if (!e && average && (!edges || include)) {
-        if (include) { /* windows are cut at the padded border */
-            for (int32_t i = 0; i < w.rank; i++) w.in[i] += w.pad_begin[i] + w.pad_end[i], w.pad_begin[i] = w.pad_end[i] = 0;
-            edges = false;
-            for (int32_t i = 0; i < w.rank; i++) edges |= tn__window_needs_domain(&w, i);
-        }
-    }
-    if (!e && average && !edges) b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, tn__kx_const(k, TN_DTYPE_f32, (double)taps_all), -1);
-    else if (!e && average) {
-        e = average_counts(l, &w, &slot);
-        tn__kmap cm = {0};
-        int64_t s = 1;
-        for (int32_t i = w.rank - 1; i >= 0; i--) cm.stride[dims[i]] = s, s *= w.out[i];
-        if (!e) {
-            int32_t c = tn__kx_load(k, tn__build_buffer(&b, slot, TN_DTYPE_f32), &cm);
-            b.memo_red = tn__kx(k, TN__KX_DIV, TN_DTYPE_f32, b.memo_red, c, -1);
-        }
-    }
-    if (!e) e = tn__build_epilogue(&b);
-    if (e) return tn__free(l->a, k, sizeof *k), e;
-    k->lanes = l->w;
-    k->v = d_lane;
-    k->m = dims[last];
-    k->mr = (int32_t)(k->extent[k->m] < 8 ? k->extent[k->m] : 8);
-    if ((e = tn__lower_rows(l, "pool", root, 16, 1, k))) return tn__free(l->a, k, sizeof *k), e;
     return tn__lower_launch(l, k, b.slots, root);
 }

@@ -15,29 +15,14 @@ enum { LEAST_VECTORS = 4, FEW_ROWS = 8 };
 /* What a lane costs that is copied, and one whose layout changes, in multiply-adds. */
 static const double copy_cost = 6, reorder_cost = 6;
 
-typedef struct lines {
-    tn__window w;     /* flattened where the whole window is one pixel */
-    int64_t groups, ic, oc; /* channels of a group */
-    int64_t pixels, line; /* of the output: all, and along the line */
-    int64_t phases, steps; /* taps along the line = steps * phases, some of them with weight zero */
-    int64_t padded[3];     /* extents of the copy: outer axes, then the line of one phase */
-    bool pointwise, copied;
-} lines;
-
-static bool find_lines(const tn__lower *l, const tn__node *n, bool flat, lines *s) {
-    const tn__attrs_conv *at = n->attrs;
-    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *out = tn__type_of(l->g, tn__out(n, 0));
-    *s = (lines){.groups = at->group, .ic = x->dims[1] / at->group, .oc = out->dims[1] / at->group, .pixels = 1};
-    tn_error *e = tn__lower_conv_window(l, n, &s->w);
-    if (e) return tn_error_destroy(e), false;
+bool tn__lines_of_window(tn__lines *s) {
     tn__window *w = &s->w;
-    if (flat) tn__window_flatten(w);
     int32_t last = w->rank - 1;
+    s->pixels = 1, s->line = w->out[last];
     s->phases = w->stride[last];
     if (s->phases > 1 && w->dilation[last] > 1) return false;
     s->steps = tn__ceil_div(w->kernel[last], s->phases);
-    s->line = w->out[last];
-    s->pointwise = true;
+    s->pointwise = true, s->copied = false;
     for (int32_t i = 0; i < w->rank; i++) {
         int64_t reach = (w->out[i] - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
         s->pixels *= w->out[i];
@@ -49,14 +34,25 @@ static bool find_lines(const tn__lower *l, const tn__node *n, bool flat, lines *
     return true;
 }
 
+static bool find_lines(const tn__lower *l, const tn__node *n, bool flat, tn__lines *s) {
+    int64_t groups = ((const tn__attrs_conv *)n->attrs)->group;
+    const tn__type *x = tn__type_of(l->g, tn__in(l->g, n, 0)), *out = tn__type_of(l->g, tn__out(n, 0));
+    *s = (tn__lines){.groups = groups, .ic = x->dims[1] / groups, .oc = out->dims[1] / groups};
+    tn_error *e = tn__lower_conv_window(l, n, &s->w);
+    if (e) return tn_error_destroy(e), false;
+    if (flat) tn__window_flatten(&s->w);
+    return tn__lines_of_window(s);
+}
+
 /* Multiply-adds of one input channel and tap, idle lanes included. */
-static double line_lanes(const lines *s, int32_t w) {
+static double line_lanes(const tn__lines *s, int32_t w) {
     return (double)s->oc * (double)(tn__ceil_div(s->line, w) * w) * (double)(s->pixels / s->line);
 }
 
-tn__lines_choice tn__lower_lines_choose(const tn__lower *l, const tn__node *conv) {
-    lines s;
-    if (l->prefers == TN__LAYOUT_BLOCKED || !find_lines(l, conv, true, &s)) return TN__LINES_NEVER;
+tn__lines_choice tn__lower_lines_choose(const tn__lower *l, const tn__node *n) {
+    tn__lines s;
+    if (tn__lower_is_pool(n->op)) return l->prefers == TN__LAYOUT_NCHW && tn__lower_pool_has_lines(l, n) ? TN__LINES_ALWAYS : TN__LINES_NEVER;
+    if (n->op != TN_OP_conv || l->prefers == TN__LAYOUT_BLOCKED || !find_lines(l, n, true, &s)) return TN__LINES_NEVER;
     if (l->prefers == TN__LAYOUT_NCHW) return TN__LINES_ALWAYS;
     if (s.groups > 1 || tn__ceil_div(s.line, l->w) < LEAST_VECTORS) return TN__LINES_NEVER;
     double taps = (double)s.ic, in_pixels = (double)s.ic, blocked = (double)(tn__ceil_div(s.oc, l->w) * l->w) * (double)s.pixels;
@@ -67,10 +63,9 @@ tn__lines_choice tn__lower_lines_choose(const tn__lower *l, const tn__node *conv
     return s.pointwise && s.ic >= l->w && line * 3 <= blocked * 4 ? TN__LINES_BETWEEN_PLAIN : TN__LINES_NEVER;
 }
 
-/* Lines with their padding, split into phases: [n][ic][outer axes][phase][x], as f32. */
-static tn_error *copy_lines(tn__lower *l, const tn__node *n, uint32_t root, const lines *s, uint32_t *out_slot) {
-    tn_value xv = tn__in(l->g, n, 0);
+tn_error *tn__lines_copy(tn__lower *l, tn_value xv, uint32_t root, const tn__lines *s, double outside, uint32_t *out_slot) {
     const tn__type *x = tn__type_of(l->g, xv);
+    tn_dtype dtype = tn__lines_dtype(x->dtype);
     int32_t last = s->w.rank - 1, n_dims = 0;
     tn__kernel *k = tn__lower_kernel(l, "lines", root);
     if (!k) return tn__error_oom();
@@ -97,15 +92,15 @@ static tn_error *copy_lines(tn__lower *l, const tn__node *n, uint32_t root, cons
     for (int32_t d = n_dims - 1; d >= 0; d--) out.stride[d] = out_stride, out_stride *= k->extent[d];
     uint32_t slots[2];
     tn_error *e = tn__lower_get(l, xv, 0, 0, &slots[0]);
-    slots[1] = e ? TN__NO_SLOT : tn__lower_slot(l, TN__SLOT_ARENA, tn__dtype_bytes(TN_DTYPE_f32, out_stride));
+    slots[1] = e ? TN__NO_SLOT : tn__lower_slot(l, TN__SLOT_ARENA, tn__dtype_bytes(dtype, out_stride));
     if (!e && slots[1] == TN__NO_SLOT) e = tn__error_oom();
     if (e) return tn__free(l->a, k, sizeof *k), e;
     k->n_buffers = 2;
-    k->buffer_dtype[0] = x->dtype, k->buffer_dtype[1] = TN_DTYPE_f32;
+    k->buffer_dtype[0] = x->dtype, k->buffer_dtype[1] = dtype;
     k->out_buffer = 1;
     k->n_dims = k->n_spatial = n_dims;
     k->epilogue = tn__kx_load(k, 0, &in);
-    k->exprs[k->epilogue].n_guards = n_guards;
+    k->exprs[k->epilogue].n_guards = n_guards, k->exprs[k->epilogue].value = outside;
     for (int32_t i = 0; i < n_guards; i++) k->exprs[k->epilogue].guard[i] = guards[i];
     k->out_map = out;
     *out_slot = slots[1];
@@ -116,13 +111,13 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1);
     const tn__type *x = tn__type_of(g, xv), *out = tn__type_of(g, tn__out(n, 0));
-    lines s;
+    tn__lines s;
     /* lines stay apart where an operand of the epilogue differs from line to line */
     if (!find_lines(l, n, !tn__lower_partly_broadcast(l, root, 2), &s)) return TN__FAIL(l->a, INTERNAL, "conv: no lines");
     int64_t w = l->w, vectors = tn__ceil_div(s.line, w), outer_taps = 1;
     int32_t last = s.w.rank - 1, d_outer[3], t_outer[3], d_phase = -1;
     uint32_t slot;
-    if (s.copied) TN__TRY(copy_lines(l, n, root, &s, &slot));
+    if (s.copied) TN__TRY(tn__lines_copy(l, xv, root, &s, 0, &slot));
     else TN__TRY(tn__lower_get(l, xv, 0, 0, &slot));
 
     tn__kernel *k = tn__lower_kernel(l, "lconv", root);
@@ -169,7 +164,7 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     for (int32_t i = last - 1; i >= 0; i--) weight.stride[t_outer[i]] = row, row *= s.w.kernel[i];
     weight.stride[d_ic] = row;
 
-    tn_dtype in_dtype = s.copied ? TN_DTYPE_f32 : x->dtype;
+    tn_dtype in_dtype = s.copied ? tn__lines_dtype(x->dtype) : x->dtype;
     int32_t right = tn__kx_load(k, tn__build_buffer(&b, slot, in_dtype), &in), left = -1;
     tn__pack pack = {.n_axes = 4, .n_dims = 5, .widen = true,
                      .axes = {{s.oc * s.groups, s.ic * outer_taps * last_taps}, {s.ic, outer_taps * last_taps}, {outer_taps, last_taps},
