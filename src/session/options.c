@@ -71,8 +71,7 @@ int tn__option_find(const char *key, size_t bytes) {
     return -1;
 }
 
-/* Levenshtein distance of texts below 64 characters; longer ones count as far. */
-static size_t edit_distance(const char *x, const char *y) {
+size_t tn__edit_distance(const char *x, const char *y) {
     enum { MOST = 64 };
     size_t n = strlen(x), m = strlen(y), row[MOST + 1];
     if (n > MOST || m > MOST) return SIZE_MAX;
@@ -98,7 +97,7 @@ static tn_error *unknown_key(const tn_allocator *a, const char *key) {
     int best = 0;
     size_t least = SIZE_MAX;
     for (int i = 0; i < TN__OPTION_COUNT; i++) {
-        size_t d = edit_distance(key, tn__option_infos[i].name);
+        size_t d = tn__edit_distance(key, tn__option_infos[i].name);
         if (d < least) least = d, best = i;
     }
     if (least > strlen(tn__option_infos[best].name) / 2) return TN__FAIL(a, NOT_FOUND, "there is no option '%.100s'; there are%s", key, all);
@@ -140,7 +139,7 @@ static tn_error *check_list(const tn_allocator *a, const tn__option_info *o, con
         if (n >= sizeof item || !is_choice(o->choices, item)) {
             for (const char *c = o->choices; *c; c += strcspn(c, "|"), c += *c == '|') {
                 snprintf(choice, sizeof choice, "%.*s", (int)strcspn(c, "|"), c);
-                size_t d = edit_distance(item, choice);
+                size_t d = tn__edit_distance(item, choice);
                 if (d < least) least = d, strcpy(nearest, choice);
             }
             bool near = least <= strlen(nearest) / 2;

@@ -36,6 +36,8 @@ struct tn_options {
 
 /* The option of that name, its first `bytes` bytes; -1: none. */
 int tn__option_find(const char *key, size_t bytes);
+/* Levenshtein distance of texts of at most 64 characters; longer ones count as far (SIZE_MAX). */
+size_t tn__edit_distance(const char *x, const char *y);
 /* Sets a value that comes from `origin` ("tenon.conf:3"; NULL: none), unless a stronger one is there. Checks it in any case. */
 tn_error *tn__options_put(tn_options *options, const char *key, const char *value, tn__option_rank rank, const char *origin);
 /* options_source.c: reads what tn_options_load_file describes from memory; errors begin with `name`. */

@@ -36,30 +36,11 @@ bool cli_parse_real(const char *text, double *out) {
     return true;
 }
 
-/* Edit distance with a row of at most 64 characters; longer texts are never near. */
-static size_t distance(const char *a, const char *b) {
-    size_t n = strlen(a), m = strlen(b), row[65];
-    if (n > 64 || m > 64) return SIZE_MAX;
-    for (size_t j = 0; j <= m; j++) row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[m];
-}
-
 const char *cli_nearest(const char *text, const char *const *names, size_t n) {
     const char *best = NULL;
     size_t best_distance = strlen(text) / 3 + 2;
     for (size_t i = 0; i < n; i++) {
-        size_t d = distance(text, names[i]);
+        size_t d = tn__edit_distance(text, names[i]);
         if (d < best_distance) {
             best_distance = d;
             best = names[i];
