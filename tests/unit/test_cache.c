@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 #include <string.h>
 
@@ -19,10 +20,6 @@ static tn_context *context;
 static char root[64], folder[96];
 static unsigned notes;
 static const char *bound; /* cache_max_bytes; NULL: the default */
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void note(void *self, tn_log_level level, const char *message) {
     if (level == TN_LOG_INFO && strstr(message, "code cache")) notes++;

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
@@ -82,10 +83,6 @@ static void parallel_for(void *self, void (*body)(void *, int64_t), void *body_s
     caller *c = self;
     atomic_fetch_add(&c->n_loops, 1);
     for (int64_t i = n; i-- > 0;) body(body_self, i), atomic_fetch_add(&c->n_bodies, 1);
-}
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
 }
 
 static int count_threads(void) {

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "expect.h"
 #include "rt/caller_pool.h"
 #include "tenon/tenon.h"
 
@@ -70,10 +71,6 @@ static void parallel_for(void *self, void (*body)(void *, int64_t), void *body_s
         break;
     case NEVER: break;
     }
-}
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
 }
 
 static int count_threads(void) {

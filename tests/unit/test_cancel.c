@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 
 typedef struct checks {
@@ -31,10 +32,6 @@ static void *allocate(void *self, size_t bytes, size_t align) {
 static void deallocate(void *self, void *memory, size_t bytes) {
     atomic_fetch_sub(&((checks *)self)->live_bytes, (long)bytes);
     free(memory);
-}
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
 }
 
 static tn_context *context_of(checks *c) {

@@ -19,13 +19,10 @@
 #define PERF_COUNT_HW_INSTRUCTIONS PERF_COUNT_SW_TASK_CLOCK
 #define PERF_COUNT_HW_CACHE_MISSES PERF_COUNT_SW_CPU_MIGRATIONS
 #include "../../src/base/os_posix_counters.c"
+#include "expect.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static int setup(void **state) {
     (void)state;

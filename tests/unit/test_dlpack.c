@@ -7,15 +7,12 @@
 
 #include <cmocka.h>
 
+#include "expect.h"
 #include "rt/strided.h"
 #include "tenon/dlpack_types.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void refused(tn_error *e, tn_error_code code, const char *words) {
     if (!e) fail_msg("wanted an error with '%s'", words);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 
 /* Memory that is never used again, so that reading a released object is a wrong call but no wrong access. */
@@ -46,10 +47,6 @@ static bool constant(void *self, uint32_t node, bool *out) { return false; }
 static bool mark(void *self, uint32_t node, char *why, size_t bytes) { return true; }
 static const tn_partition_source source = {sizeof source, NULL, count, inputs, op, attributes, constant};
 static const tn_partition_options choice = {.struct_size = sizeof choice, .mark = mark};
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static int set_up(void **state) {
     objects *o = calloc(1, sizeof *o);

@@ -11,15 +11,12 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "expect.h"
 #include "tenon/tenon.h"
 
 static char said[64 << 10];
 static unsigned count[TN_LOG_DEBUG + 1];
 static char folder[64];
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void hear(void *self, tn_log_level level, const char *message) {
     count[level]++;

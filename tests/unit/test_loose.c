@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/os.h"
+#include "expect.h"
 #include "ir/graph.h"
 #include "tenon/tenon.h"
 
@@ -17,10 +18,6 @@ enum { N = 40000 };
 static tn_context *context;
 static unsigned char bytes[N * 4 + 1];
 static int freed;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void count_free(void *self, void *data) {
     (void)self, (void)data;

@@ -10,16 +10,13 @@
 #include <cmocka.h>
 
 #include "base/dtype.h"
+#include "expect.h"
 #include "tenon/tenon.h"
 #include <string.h>
 
 static tn_context *context;
 static uint32_t state = 3;
 static const tn_value none;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static tn_tensor *noise(tn_dtype d, int32_t rank, const int64_t *dims, double scale) {
     tn_tensor *t;

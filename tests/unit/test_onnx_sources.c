@@ -9,15 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "expect.h"
 #include "ir/graph.h"
 #include "onnx/model_writer.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void put_metadata(const char *key, const char *value) {
     size_t at = tn__wire_begin(&out, 9);

@@ -7,13 +7,10 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void fails(tn_error *e, tn_error_code code, const char *part) {
     assert_non_null(e);

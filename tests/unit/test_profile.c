@@ -8,20 +8,10 @@
 #include <cmocka.h>
 
 #include "base/os_thread.h"
+#include "expect.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
-
-static void fails_with(tn_error *e, tn_error_code code, const char *text) {
-    assert_non_null(e);
-    assert_int_equal(tn_error_get_code(e), code);
-    if (!strstr(tn_error_get_message(e), text)) fail_msg("found '%s', wanted '%s' in it", tn_error_get_message(e), text);
-    tn_error_destroy(e);
-}
 
 static tn_value op2(tn_graph *g, const char *name, tn_value x, tn_value y, const char *source) {
     tn_graph_set_current_source(g, source);
@@ -128,12 +118,12 @@ static void rows_counts_and_reset(void **state) {
     ok(tn_profile_get_row(p, 0, &r));
     assert_int_equal(r.runs, 1);
     assert_true(strlen(r.kernel) > 0);
-    fails_with(tn_profile_get_row(p, tn_profile_get_count(p), &r), TN_ERROR_OUT_OF_RANGE, "rows");
+    fails_as(tn_profile_get_row(p, tn_profile_get_count(p), &r), TN_ERROR_OUT_OF_RANGE, "rows");
     struct { size_t struct_size; const char *kind, *kernel; } older = {.struct_size = sizeof older};
     ok(tn_profile_get_row(p, 0, (tn_profile_row *)(void *)&older)); /* a caller of an older version */
     assert_string_equal(older.kind, "kernel");
     r.struct_size = 3;
-    fails_with(tn_profile_get_row(p, 0, &r), TN_ERROR_INVALID_ARGUMENT, "struct_size");
+    fails_as(tn_profile_get_row(p, 0, &r), TN_ERROR_INVALID_ARGUMENT, "struct_size");
     tn_profile_release(p);
     tn_profile_release(NULL);
     assert_int_equal(tn_profile_get_count(NULL), 0);
@@ -174,16 +164,16 @@ static void refused_in_words(void **state) {
     tn_graph *g = model();
     tn_executable *x = compiled(g, "cpu", "off", NULL), *ref = compiled(g, "ref", "on", NULL);
     tn_profile *p = (tn_profile *)&x;
-    fails_with(tn_executable_get_profile(x, &p), TN_ERROR_INVALID_ARGUMENT, "profile=on");
+    fails_as(tn_executable_get_profile(x, &p), TN_ERROR_INVALID_ARGUMENT, "profile=on");
     assert_null(p);
-    fails_with(tn_executable_reset_profile(x), TN_ERROR_INVALID_ARGUMENT, "profile=on");
-    fails_with(tn_executable_get_profile(ref, &p), TN_ERROR_UNSUPPORTED, "device ref");
-    fails_with(tn_executable_get_profile(NULL, &p), TN_ERROR_INVALID_ARGUMENT, "NULL");
-    fails_with(tn_executable_get_profile(x, NULL), TN_ERROR_INVALID_ARGUMENT, "NULL");
-    fails_with(tn_executable_reset_profile(NULL), TN_ERROR_INVALID_ARGUMENT, "NULL");
-    fails_with(tn_options_set_hook(NULL, NULL), TN_ERROR_INVALID_ARGUMENT, "NULL");
+    fails_as(tn_executable_reset_profile(x), TN_ERROR_INVALID_ARGUMENT, "profile=on");
+    fails_as(tn_executable_get_profile(ref, &p), TN_ERROR_UNSUPPORTED, "device ref");
+    fails_as(tn_executable_get_profile(NULL, &p), TN_ERROR_INVALID_ARGUMENT, "NULL");
+    fails_as(tn_executable_get_profile(x, NULL), TN_ERROR_INVALID_ARGUMENT, "NULL");
+    fails_as(tn_executable_reset_profile(NULL), TN_ERROR_INVALID_ARGUMENT, "NULL");
+    fails_as(tn_options_set_hook(NULL, NULL), TN_ERROR_INVALID_ARGUMENT, "NULL");
     tn_options *o = options("cpu", "off", NULL);
-    fails_with(tn_options_set_hook(o, &(tn_hook){.struct_size = 1}), TN_ERROR_INVALID_ARGUMENT, "struct_size");
+    fails_as(tn_options_set_hook(o, &(tn_hook){.struct_size = 1}), TN_ERROR_INVALID_ARGUMENT, "struct_size");
     ok(tn_options_set_hook(o, NULL));
     tn_options_release(o);
     tn_executable_release(x);
@@ -283,7 +273,7 @@ static void a_step_that_fails_ends(void **state) {
     tn_tensor *in[N_IN], *out = NULL;
     inputs(in);
     ((int64_t *)tn_tensor_get_data(in[2]))[3] = 1000;
-    fails_with(tn_executable_run(x, in, N_IN, &out, 1), TN_ERROR_OUT_OF_RANGE, "[from model.py:5]");
+    fails_as(tn_executable_run(x, in, N_IN, &out, 1), TN_ERROR_OUT_OF_RANGE, "[from model.py:5]");
     assert_false(w.wrong);
     assert_int_equal(w.open, 0);
     assert_true(w.steps > 0);

@@ -9,16 +9,13 @@
 #include <cmocka.h>
 
 #include "base/dtype.h"
+#include "expect.h"
 #include "tenon/tenon.h"
 #include <string.h>
 
 static tn_context *context;
 static uint32_t state = 11;
 static const tn_value none;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static int64_t random_in(int64_t low, int64_t high) {
     state = state * 1664525u + 1013904223u;

@@ -10,16 +10,13 @@
 
 #include "base/context.h"
 #include "device/cpu/profile.h"
+#include "expect.h"
 #include "pass/pass.h"
 #include "tenon/tenon.h"
 #include <string.h>
 
 static tn_context *context;
 static uint32_t state = 7;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static tn_tensor *noise(int32_t rank, const int64_t *dims, double scale) {
     tn_tensor *t;

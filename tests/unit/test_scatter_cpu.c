@@ -6,14 +6,11 @@
 
 #include <cmocka.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 #include <string.h>
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 typedef struct scatter {
     const char *op, *reduction;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "tenon/tenon.h"
 
 enum { N = 512 }; /* weights of N x N f32: 1 MiB */
@@ -28,10 +29,6 @@ static void *allocate(void *self, size_t bytes, size_t align) {
 static void deallocate(void *self, void *memory, size_t bytes) {
     atomic_fetch_sub(&((counter *)self)->live_bytes, (long)bytes);
     free(memory);
-}
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
 }
 
 static int count_threads(void) {

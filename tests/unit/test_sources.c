@@ -10,21 +10,12 @@
 #include <cmocka.h>
 
 #include "base/os_thread.h"
+#include "expect.h"
 #include "kernel/program.h"
 #include "pass/pass.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
-
-static void fails_with(tn_error *e, const char *text) {
-    assert_non_null(e);
-    if (!strstr(tn_error_get_message(e), text)) fail_msg("found '%s', wanted '%s' in it", tn_error_get_message(e), text);
-    tn_error_destroy(e);
-}
 
 static tn_graph *graph(void) {
     tn_graph *g;

@@ -7,15 +7,12 @@
 
 #include <cmocka.h>
 
+#include "expect.h"
 #include "kernel/program.h"
 #include "pass/pass.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static tn_tensor *noise(int32_t rank, const int64_t *dims) {
     static uint32_t state = 7;

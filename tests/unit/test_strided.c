@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "rt/strided.h"
 #include "tenon/tenon.h"
 
@@ -18,10 +19,6 @@ static uint32_t state_ = 1;
 static uint32_t draw(uint32_t n) {
     state_ = state_ * 1664525u + 1013904223u;
     return (state_ >> 8) % n;
-}
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
 }
 
 static void fails(tn_error *e, tn_error_code code, const char *part) {

@@ -15,16 +15,13 @@
 #include "base/os.h"
 #include "device/cpu/cpu.h"
 #include "device/cpu/tuned_tables.h"
+#include "expect.h"
 #include "rt/tensor.h"
 #include "session/options.h"
 #include "tenon/tenon.h"
 
 static tn_context *c;
 static char folder[64], file[128];
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static void expect_error(tn_error *e, tn_error_code code, const char *part) {
     assert_int_equal(tn_error_get_code(e), code);

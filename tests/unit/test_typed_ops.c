@@ -8,14 +8,11 @@
 
 #include <string.h>
 
+#include "expect.h"
 #include "tenon/ops.h"
 #include "tenon/tenon.h"
 
 static tn_context *context;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 static tn_value constant_ints(tn_graph *g, int64_t n, const int64_t *values) {
     tn_tensor *t = NULL;

@@ -10,14 +10,11 @@
 
 #include <cmocka.h>
 
+#include "expect.h"
 #include "kernel/winograd.h"
 #include "tenon/tenon.h"
 
 static tn_context *c;
-
-static void ok(tn_error *e) {
-    if (e) fail_msg("%s", tn_error_get_message(e));
-}
 
 typedef struct problem {
     int64_t n, c, k, h, w;
