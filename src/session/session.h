@@ -34,9 +34,11 @@ enum { TN__SLICE_ELEMENTS = 64, TN__DIRECT_ELEMENTS = 4096 };
 /* Nested bodies and late-bound rests; each level costs C stack at run time. */
 enum { TN__MAX_LEVELS = 256 };
 
-/* ---- executable.c: what options mean ---- */
+/* ---- settings.c: what options mean ---- */
 
 tn_error *tn__settings_create(tn_context *context, const tn_options *options, tn__settings **out_settings);
+/* Option trace. Not for compilations that are only a trial (config.dry). */
+tn_error *tn__settings_trace(tn__settings *s, const tn_options *options);
 
 /* ---- executable.c: executables inside executables ---- */
 
