@@ -79,6 +79,7 @@ static bool block_allows(const tn__space *s, int32_t block) {
 
 bool tn__space_allows(const tn__space *s, const tn__choice *c) {
     int32_t v[TN__KNOBS];
+    if (tn__choice_is_rule(c)) return true; /* a rule may take what is not offered: more rows in flight of a narrow kernel */
     for (int i = 0; i < TN__KNOBS; i++) v[i] = c->value[i] ? c->value[i] : s->rule.value[i];
     if (s->kind == TN__SPACE_BLOCK) return block_allows(s, v[TN__KNOB_block]);
     if (c->value[TN__KNOB_block]) return false;

@@ -55,6 +55,8 @@ static void test_space(void **state) {
                                        {{[TN__KNOB_steps] = 3}}, {{[TN__KNOB_steps] = 4}}, {{[TN__KNOB_steps] = -2}}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (tn__space_allows(&s, &wrong[i])) fail_msg("choice %zu is allowed", i);
+    tn__space narrow = {.kind = TN__SPACE_ROWS, .rows = 3, .vectors = 3, .most_mr = 4, .most_nv = 4, .rule = {{[TN__KNOB_mr] = 2, [TN__KNOB_nv] = 4}}};
+    assert_true(tn__space_allows(&narrow, &(tn__choice){{0}})); /* what a search kept is there, whatever the rule does */
     tn__choice list[96];
     uint32_t n = tn__space_choices(&s, true, list, 96);
     assert_in_range(n, 10, 96);
