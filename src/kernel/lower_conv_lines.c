@@ -107,6 +107,16 @@ tn_error *tn__lines_copy(tn__lower *l, tn_value xv, uint32_t root, const tn__lin
     return tn__lower_launch_elementwise(l, k, slots, root);
 }
 
+void tn__lines_add_guard(tn__kernel *k, int32_t load, const tn__lines *s, int32_t d_step, int32_t d_phase, double outside) {
+    int64_t taps = s->w.kernel[s->w.rank - 1];
+    if (s->steps * s->phases == taps) return;
+    tn__kexpr *x = &k->exprs[load];
+    x->value = outside;
+    x->n_guards = 1;
+    x->guard[0] = (tn__kguard){{0, {0}}, taps};
+    x->guard[0].map.stride[d_step] = s->phases, x->guard[0].map.stride[d_phase] = 1;
+}
+
 tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     const tn_graph *g = l->g;
     tn_value xv = tn__in(g, n, 0), kv = tn__in(g, n, 1);
@@ -125,7 +135,8 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     tn__build b = {.l = l, .k = k, .root = root, .rank = out->rank};
     for (int32_t d = 0; d < TN__K_DIMS; d++) b.axis_of_dim[d] = -1, b.mul_of_dim[d] = 1;
     for (int32_t i = 0; i < last; i++) outer_taps *= s.w.kernel[i];
-    tn__tile tile = {.depth = s.phases > 1 ? s.phases : s.steps > 1 ? s.steps : outer_taps == 1 ? s.ic : 0};
+    bool filled = s.steps * s.phases > s.w.kernel[last], unrolled = filled && s.steps * s.phases <= TN__LINES_UNROLL;
+    tn__tile tile = {.depth = unrolled ? 0 : s.phases > 1 ? s.phases : s.steps > 1 ? s.steps : outer_taps == 1 ? s.ic : 0};
     const int64_t facts[] = {s.oc, s.ic, s.groups, s.line, s.pixels, s.steps, s.phases, s.copied, s.w.rank, s.w.kernel[0], s.w.kernel[s.w.rank > 1]};
     tn_error *e = tn__lower_tile(l, "lconv", root, s.oc, vectors, 28, false, facts, sizeof facts / sizeof *facts, &tile);
     if (e) return tn__free(l->a, k, sizeof *k), e;
@@ -166,6 +177,8 @@ tn_error *tn__lower_conv_lines(tn__lower *l, uint32_t root, const tn__node *n) {
 
     tn_dtype in_dtype = s.copied ? tn__lines_dtype(x->dtype) : x->dtype;
     int32_t right = tn__kx_load(k, tn__build_buffer(&b, slot, in_dtype), &in), left = -1;
+    if (right >= 0) tn__lines_add_guard(k, right, &s, d_step, d_phase, 0);
+    if (unrolled) k->unroll = 1u << d_step | 1u << d_phase; /* the guards become constants */
     tn__pack pack = {.n_axes = 4, .n_dims = 5, .widen = true,
                      .axes = {{s.oc * s.groups, s.ic * outer_taps * last_taps}, {s.ic, outer_taps * last_taps}, {outer_taps, last_taps},
                               {last_taps, 1}},

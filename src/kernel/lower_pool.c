@@ -4,8 +4,6 @@
 
 #include <math.h>
 
-enum { UNROLL_TAPS = 16 };
-
 static bool is_global(const tn__node *n) { return n->op == TN_OP_global_average_pool || n->op == TN_OP_global_max_pool; }
 static bool is_average(const tn__node *n) { return n->op == TN_OP_average_pool || n->op == TN_OP_global_average_pool; }
 
@@ -96,7 +94,7 @@ static tn_error *pool_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     TN__TRY(tn__lower_pool_window(l, n, &s.w));
     if (!tn__lines_of_window(&s)) return TN__FAIL(l->a, INTERNAL, "pool: no lines");
     int32_t last = s.w.rank - 1, d_outer[3], t_outer[3], d_c = -1, d_phase = -1;
-    int64_t w = l->w, stride = s.copied ? s.padded[last] : s.w.in[last], taps = s.steps * s.phases;
+    int64_t w = l->w, stride = s.copied ? s.padded[last] : s.w.in[last];
     uint32_t slot;
     if (s.copied) TN__TRY(tn__lines_copy(l, xv, root, &s, outside, &slot));
     else TN__TRY(tn__lower_get(l, xv, 0, 0, &slot));
@@ -116,7 +114,7 @@ static tn_error *pool_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     for (int32_t i = 0; i < last; i++) t_outer[i] = tn__build_dim(&b, s.w.kernel[i], -1, 1);
     int32_t d_step = tn__build_dim(&b, s.steps, -1, 1);
     if (s.phases > 1) d_phase = tn__build_dim(&b, s.phases, -1, 1);
-    if (taps <= UNROLL_TAPS) k->unroll = 1u << d_step | (d_phase >= 0 ? 1u << d_phase : 0);
+    if (s.steps * s.phases <= TN__LINES_UNROLL) k->unroll = 1u << d_step | (d_phase >= 0 ? 1u << d_phase : 0);
 
     tn__kmap in = {0};
     in.stride[d_j] = w, in.stride[d_lane] = 1;
@@ -128,13 +126,7 @@ static tn_error *pool_lines(tn__lower *l, uint32_t root, const tn__node *n) {
     }
     in.stride[d_c] = stride, in.stride[d_n] = stride * x->dims[1];
     k->body = tn__kx_load(k, tn__build_buffer(&b, slot, s.copied ? tn__lines_dtype(x->dtype) : x->dtype), &in);
-    if (taps > s.w.kernel[last]) { /* taps that only fill up the phases */
-        tn__kexpr *load = &k->exprs[k->body];
-        load->value = outside;
-        load->n_guards = 1;
-        load->guard[0] = (tn__kguard){{0, {0}}, s.w.kernel[last]};
-        load->guard[0].map.stride[d_step] = s.phases, load->guard[0].map.stride[d_phase] = 1;
-    }
+    if (k->body >= 0) tn__lines_add_guard(k, k->body, &s, d_step, d_phase, outside);
     k->reduce = average ? TN__KX_ADD : TN__KX_MAX;
     b.memo_red = tn__kx(k, TN__KX_RED, tn__kernel_compute_dtype(x->dtype), -1, -1, -1);
     tn_error *e = average ? divide(&b, n, &s.w) : NULL;

@@ -30,6 +30,9 @@ bool tn__lines_of_window(tn__lines *s);
 /* The lines of x with their padding (`outside`), the phases of a stride side by side: [n][c][outer axes][phase][x], of tn__lines_dtype. */
 tn_error *tn__lines_copy(tn__lower *l, tn_value x, uint32_t root, const tn__lines *s, double outside, uint32_t *out_slot);
 static inline tn_dtype tn__lines_dtype(tn_dtype x) { return tn__kernel_as_f32(x) ? TN_DTYPE_f32 : x; }
+enum { TN__LINES_UNROLL = 16 }; /* taps along the line */
+/* Taps behind the window's end, which only fill up the phases, read `outside`: times a weight of zero an infinity would be NaN. */
+void tn__lines_add_guard(tn__kernel *k, int32_t load, const tn__lines *s, int32_t d_step, int32_t d_phase, double outside);
 tn_error *tn__lower_pool_window(const tn__lower *l, const tn__node *n, tn__window *w);
 bool tn__lower_pool_has_lines(const tn__lower *l, const tn__node *n);
 /* Cuts dim m into chunks for the pool where the other dims are too few. */

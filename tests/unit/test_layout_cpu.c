@@ -123,6 +123,32 @@ static void preferences_hold(void **s) {
         }
 }
 
+/* An infinity beside a window stays there, also where a stride cuts lines into phases. */
+static void infinity_stays_beside_windows(void **s) {
+    (void)s;
+    device_check c = {"infinity", X(1, 2, 5, 70) W(2, "w", 3, 2, 3, 3) "%3 = conv(%1, %2) {strides=[2,2]}\n"
+                                  "%4 = average_pool(%1) {kernel_shape=[3,3], strides=[2,2]}\n" OUT(3) "output \"z\" %4\n", 2, 0, 0, 1e-5};
+    tn_graph *g = check_graph(&c, NULL);
+    tn_tensor *data[CHECK_INPUTS] = {NULL};
+    for (uint32_t i = 0; i < g->inputs.count; i++) data[i] = check_tensor(tn__type_of(g, g->inputs.data[i].value), 0);
+    tn_graph_release(g);
+    ((float *)data[0]->data)[70 + 33] = INFINITY; /* the window of pixels 30 to 32 ends beside it */
+    g = check_graph(&c, data);
+    for (int p = 0; p < PREFERENCES; p++) {
+        tn_tensor *want[CHECK_OUTPUTS] = {NULL}, *got[CHECK_OUTPUTS] = {NULL};
+        setenv("TENON_LAYOUT", preferences[p], 1);
+        ok(check_run(g, "ref", data, &c, want, NULL));
+        ok(check_run(g, "cpu", data, &c, got, NULL));
+        unsetenv("TENON_LAYOUT");
+        for (uint32_t k = 0; k < 2; k++) {
+            check_same(&c, k, want[k], got[k]);
+            tn_tensor_release(want[k]), tn_tensor_release(got[k]);
+        }
+    }
+    for (uint32_t i = 0; i < CHECK_INPUTS; i++) tn_tensor_release(data[i]);
+    tn_graph_release(g);
+}
+
 static void run_portable(const device_check *c, const tn_graph *g, tn_tensor *const *data, const char *cpu, tn_tensor **out) {
     setenv("TENON_CPU", cpu, 1);
     ok(check_run(g, "cpu", data, c, out, NULL));
@@ -157,7 +183,8 @@ static void portable_bits(void **s) {
 
 int main(void) {
     ok(tn_context_create(NULL, &context));
-    const struct CMUnitTest tests[] = {cmocka_unit_test(results), cmocka_unit_test(preferences_hold), cmocka_unit_test(portable_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(results), cmocka_unit_test(preferences_hold), cmocka_unit_test(portable_bits),
+                                       cmocka_unit_test(infinity_stays_beside_windows)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tn_context_release(context);
     return failed;
