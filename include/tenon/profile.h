@@ -29,7 +29,7 @@ typedef struct tn_profile_row {
     uint32_t n_sources;
     uint32_t n_sources_hidden;   /* at least so many more */
     uint32_t stages;             /* kernels of a launch */
-    uint64_t runs, total_ns, least_ns; /* so far, of all threads; 0 in hooks */
+    uint64_t runs, total_ns, least_ns; /* measured so far, of all threads; with profile=on not every run is; 0 in hooks */
     double flops;                /* multiplications and additions of products, a run */
     uint64_t bytes;              /* of the values that it touches, each once; of a loop, what its trips read and write */
     uint64_t live_bytes;         /* of the arena while it runs: of values between their first write and their last read */
@@ -47,8 +47,8 @@ typedef struct tn_profile_row {
 /* The rows of an executable's most recent specialisation, in the order of its steps, as they were when asked for. Immutable,
  * thread-safe. */
 typedef struct tn_profile tn_profile;
-/* Wants option profile=on or profile=counters at tn_compile (INVALID_ARGUMENT otherwise), and a device that measures steps (UNSUPPORTED; cpu does). Bodies of
- * `if`, `loop` and `scan` have rows of their own. No rows before the first run of a graph with open dimensions. Thread-safe; released
+/* Wants option profile=on, every or counters at tn_compile (INVALID_ARGUMENT otherwise), and a device that measures steps (UNSUPPORTED; cpu
+ * does). Bodies of `if`, `loop` and `scan` have rows of their own. No rows before the first run of a graph with open dimensions. Thread-safe; released
  * with tn_profile_release. */
 TN_API TN_MUST_USE tn_error *tn_executable_get_profile(tn_executable *executable, tn_profile **out_profile);
 TN_API void tn_profile_release(tn_profile *profile); /* NULL is allowed */

@@ -113,11 +113,11 @@ class Executable:
         return {field[0]: getattr(found, field[0]) for field in found._fields_ if field[0] != "struct_size"}
 
     def profile(self) -> list[dict[str, Any]]:
-        """What each step took so far, in the order of the steps, after runs with the option profile=True: kind ("kernel", "call", ...),
-        kernel, node, sources, stages, runs, total_ns and least_ns (all threads together), flops and bytes of one run, live_bytes of the arena,
-        product_dtype: what its products multiply ("": it has none), precision: what that option made of them. With the option
-        profile="counters", `counts` has sums over all runs and threads of what could be counted here: cycles, instructions, cache_misses,
-        cpu_ns, page_faults, context_switches."""
+        """What each step took so far, in the order of the steps: kind ("kernel", "call", ...), kernel, node, sources, stages, runs,
+        total_ns and least_ns (all threads together), flops and bytes of one run, live_bytes of the arena, product_dtype: what its products
+        multiply ("": it has none), precision: what that option made of them. Wants option profile=True, which measures the first run and
+        as many more as cost about 1 % of the time, or profile="every". With profile="counters", `counts` has sums over all runs and threads
+        of what could be counted here: cycles, instructions, cache_misses, cpu_ns, page_faults, context_switches."""
         handle = C.c_void_p()
         check(lib.tn_executable_get_profile(self.handle, C.byref(handle)))
         try:

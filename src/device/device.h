@@ -33,7 +33,8 @@ typedef struct tn__device_config {
     uint64_t memory_limit;      /* bytes of arena, scratch and constants of one specialisation; 0 = no bound */
     bool small_pages;           /* do not ask for large pages of the system for arena, scratch and constants */
     uint64_t compile_budget_ms; /* of code generation of one specialisation, as in tn__code_create */
-    bool profile;               /* measure every step of every run */
+    bool profile;               /* measure every step of some runs: as many as cost little */
+    bool profile_every;         /* with profile: of every run */
     bool counters;              /* and with it, read counters before and after each part of a step */
     tn_hook hook;               /* all NULL: none */
     tn__logger log;

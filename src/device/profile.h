@@ -14,6 +14,17 @@ void tn__step_time_add(tn__step_time *t, uint64_t ns);
 void tn__step_time_reset(tn__step_time *t);
 void tn__step_time_read(tn__step_time *t, tn_profile_row *row);
 
+/* Whose turn it is to be measured: the first run, and of the others so many that reading the clock costs about 1 % of all. */
+typedef struct tn__turn {
+    atomic_uint skip; /* runs until the next that is measured; what threads lose between them does no harm */
+    double step_ns;   /* what measuring a step costs here */
+} tn__turn;
+void tn__turn_init(tn__turn *t);
+void tn__turn_reset(tn__turn *t); /* the next run is measured */
+bool tn__turn_take(tn__turn *t);
+/* A run of so many steps was measured and took so long. */
+void tn__turn_done(tn__turn *t, size_t steps, uint64_t ns);
+
 void tn__count_sums_read(tn__count_sums *s, tn_profile_row *row);
 
 struct tn_profile {

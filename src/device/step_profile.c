@@ -1,5 +1,7 @@
 #include "device/profile.h"
 
+#include "base/os_thread.h"
+
 void tn__step_time_add(tn__step_time *t, uint64_t ns) {
     atomic_fetch_add_explicit(&t->runs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->total_ns, ns, memory_order_relaxed);
@@ -18,6 +20,32 @@ void tn__step_time_read(tn__step_time *t, tn_profile_row *row) {
     row->runs = atomic_load(&t->runs);
     row->total_ns = atomic_load(&t->total_ns);
     row->least_ns = atomic_load(&t->least_ns);
+}
+
+/* ---- turns --------------------------------------------------------------------------------------------------- */
+
+enum { CLOCK_READS = 16, SUMS_NS = 20, SKIP_MOST = 1000 };
+static const double share_of_time = 0.01;
+
+void tn__turn_init(tn__turn *t) {
+    uint64_t start = tn__os_clock_ns(), stop = start;
+    for (int i = 0; i < CLOCK_READS; i++) stop = tn__os_clock_ns();
+    atomic_init(&t->skip, 0);
+    t->step_ns = (double)(stop - start) / CLOCK_READS + SUMS_NS;
+}
+
+void tn__turn_reset(tn__turn *t) { atomic_store_explicit(&t->skip, 0, memory_order_relaxed); }
+
+bool tn__turn_take(tn__turn *t) {
+    unsigned left = atomic_load_explicit(&t->skip, memory_order_relaxed);
+    if (left) atomic_store_explicit(&t->skip, left - 1, memory_order_relaxed);
+    return !left;
+}
+
+void tn__turn_done(tn__turn *t, size_t steps, uint64_t ns) {
+    double cost = (double)steps * t->step_ns, own = (double)ns - cost;
+    double skip = own > 0 ? cost / (share_of_time * own) : SKIP_MOST;
+    atomic_store_explicit(&t->skip, skip < SKIP_MOST ? (unsigned)skip : SKIP_MOST, memory_order_relaxed);
 }
 
 void tn__count_sums_read(tn__count_sums *s, tn_profile_row *row) {

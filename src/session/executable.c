@@ -566,7 +566,7 @@ tn_error *tn_executable_get_stats(tn_executable *executable, tn_executable_stats
 
 static tn_error *check_profile(const tn_executable *x, const char *what) {
     const tn__settings *s = x->settings;
-    if (!s->config.profile) return TN__FAIL(&s->context->allocator, INVALID_ARGUMENT, "%s: compile with option profile=on or profile=counters", what);
+    if (!s->config.profile) return TN__FAIL(&s->context->allocator, INVALID_ARGUMENT, "%s: compile with option profile=on, every or counters", what);
     if (s->device->get_profile) return NULL;
     return TN__FAIL(&s->context->allocator, UNSUPPORTED, "%s: device %s keeps no times of steps; the cpu device does", what, s->device->name);
 }

@@ -71,6 +71,7 @@ tn_error *tn__settings_create(tn_context *context, const tn_options *o, tn__sett
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
                                     .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),
                                     .profile = strcmp(o->values[TN__OPTION_profile], "off") != 0,
+                                    .profile_every = strcmp(o->values[TN__OPTION_profile], "on") != 0,
                                     .counters = !strcmp(o->values[TN__OPTION_profile], "counters"),
                                     .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook,
                                     .log = logger_of(context, o), .tuning = (tn__tuning_mode)mode,

@@ -191,7 +191,7 @@ def test_two_contexts_in_eight_threads():
 
 
 def test_profile():
-    run = scale(shape=(4, 4), profile=True)
+    run = scale(shape=(4, 4), profile="every")
     for _ in range(3):
         run(np.ones((4, 4), np.float32))
     rows = run.profile()
@@ -201,6 +201,9 @@ def test_profile():
     assert all(r["counts"] == {} for r in rows)
     run.reset_profile()
     assert all(r["runs"] == 0 for r in run.profile())
+    some = scale(shape=(4, 4), profile=True)
+    some(np.ones((4, 4), np.float32))
+    assert all(r["runs"] == 1 for r in some.profile())
     counting = scale(shape=(4, 4), profile="counters")
     counting(np.ones((4, 4), np.float32))
     assert all("cpu_ns" in r["counts"] for r in counting.profile())

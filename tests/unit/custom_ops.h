@@ -130,7 +130,7 @@ static inline tn_error *compile_on(tn_context *context, const tn_graph *g, const
     if (!e) e = tn_options_set(o, "device", device);
     if (!e) e = tn_options_set(o, "cache", "off");
     if (!e) e = tn_options_set(o, "threads", "2");
-    if (!e) e = tn_options_set(o, "profile", "on");
+    if (!e) e = tn_options_set(o, "profile", "every");
     if (!e) e = tn_compile(g, o, out);
     tn_options_release(o);
     return e;

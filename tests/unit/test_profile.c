@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/os_thread.h"
+#include "device/profile.h"
 #include "expect.h"
 #include "tenon/tenon.h"
 
@@ -82,7 +83,7 @@ static void mark(const tn_profile_row *r, bool *found) {
 static void rows_counts_and_reset(void **state) {
     (void)state;
     tn_graph *g = model();
-    tn_executable *x = compiled(g, "cpu", "on", NULL);
+    tn_executable *x = compiled(g, "cpu", "every", NULL);
     tn_graph_release(g);
     run(x, 3);
     tn_profile *p;
@@ -178,6 +179,43 @@ static void refused_in_words(void **state) {
     tn_options_release(o);
     tn_executable_release(x);
     tn_executable_release(ref);
+    tn_graph_release(g);
+}
+
+/* Which runs are measured, from numbers that a clock might have given. */
+static void turns(void **state) {
+    tn__turn t;
+    tn__turn_init(&t);
+    assert_true(t.step_ns > 0);
+    t.step_ns = 50;
+    assert_true(tn__turn_take(&t));
+    tn__turn_done(&t, 100, 1000000); /* 5 us of 1 ms: each */
+    assert_true(tn__turn_take(&t));
+    tn__turn_done(&t, 100, 10000); /* 5 us beside 5 us: one in 101 */
+    for (int i = 0; i < 100; i++) assert_false(tn__turn_take(&t));
+    assert_true(tn__turn_take(&t));
+    tn__turn_done(&t, 100, 4000); /* less than it costs */
+    for (int i = 0; i < 1000; i++) assert_false(tn__turn_take(&t));
+    assert_true(tn__turn_take(&t));
+    tn__turn_done(&t, 100, 10000);
+    tn__turn_reset(&t);
+    assert_true(tn__turn_take(&t));
+}
+
+static void on_measures_the_first_run(void **state) {
+    tn_graph *g = model();
+    tn_executable *x = compiled(g, "cpu", "on", NULL);
+    tn_profile_row r = {.struct_size = sizeof r};
+    for (int i = 0; i < 2; i++) {
+        tn_profile *p;
+        run(x, 1);
+        ok(tn_executable_get_profile(x, &p));
+        ok(tn_profile_get_row(p, 0, &r));
+        assert_int_equal(r.runs, 1);
+        tn_profile_release(p);
+        ok(tn_executable_reset_profile(x));
+    }
+    tn_executable_release(x);
     tn_graph_release(g);
 }
 
@@ -386,7 +424,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_counts_and_reset), cmocka_unit_test(slowest), cmocka_unit_test(refused_in_words), cmocka_unit_test(hooks_come_in_pairs),
         cmocka_unit_test(a_step_that_fails_ends), cmocka_unit_test(steps_of_the_session), cmocka_unit_test(live_bytes_of_steps),
-        cmocka_unit_test(partial_hooks),
+        cmocka_unit_test(partial_hooks), cmocka_unit_test(turns), cmocka_unit_test(on_measures_the_first_run),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -248,7 +248,7 @@ static int profile(const char *path, profile_settings *s) {
     if (e) return cli_fail_error(e);
     s->inputs.model_path = path;
     e = cli_options_create(context, &s->target, &options);
-    if (!e) e = tn_options_set(options, "profile", "on");
+    if (!e) e = tn_options_set(options, "profile", "every");
     if (!e) e = cli_graph_load(context, path, &graph);
     if (!e) e = cli_inputs_make(context, graph, &s->inputs, &in);
     if (!e && s->trace) e = write_trace(context, graph, options, in, path, s->trace);

@@ -56,7 +56,7 @@ static tn_error *profile(const tn_graph *g, tn_options *options, tn_tensor **in,
     tn_executable *x = NULL;
     tn_profile *p = NULL;
     cli_run_times t = {0};
-    tn_error *e = tn_options_set(options, "profile", "on");
+    tn_error *e = tn_options_set(options, "profile", "every");
     if (!e) e = tn_compile(g, options, &x);
     cli_progress("running");
     if (!e) e = cli_profile_run(x, in, n_in, out, n_out, s->seconds, &t);

@@ -104,7 +104,7 @@ static tn_error *read_profile(const patient *p) {
     tn_executable *x = NULL;
     tn_profile *profile = NULL;
     double ignored;
-    tn_error *e = time_with(p, "profile", "on", &ignored, &x);
+    tn_error *e = time_with(p, "profile", "every", &ignored, &x);
     if (!e) e = tn_executable_get_profile(x, &profile);
     uint32_t n = profile ? tn_profile_get_count(profile) : 0;
     p->e->steps = cli_alloc((n + 1) * sizeof *p->e->steps);

@@ -138,7 +138,7 @@ tn_error *report_model_run(const char *path, const report_run *run, report_model
     tn_error *e = cli_context_create(&run->target.limits, &p.context);
     if (e) return e;
     e = cli_options_create(p.context, &run->target, &p.options);
-    if (!e) e = tn_options_set(p.options, "profile", "on");
+    if (!e) e = tn_options_set(p.options, "profile", "every");
     if (!e) e = cli_graph_load(p.context, path, &p.graph);
     if (!e) e = timing_hash_model(path, out->sha256);
     if (!e) e = cli_inputs_make(p.context, p.graph, &inputs, &p.in);
@@ -199,7 +199,7 @@ void report_model_write(const report_model *m, FILE *to) {
     char figure[HTML_FIGURE_BYTES];
     fputs("<h2>Model</h2>\n<p>", to);
     html_put(to, m->path);
-    fprintf(to, ", %lld thread%s, %zu runs with profile=on: median ", (long long)m->threads, m->threads == 1 ? "" : "s", m->n_samples);
+    fprintf(to, ", %lld thread%s, %zu runs with profile=every: median ", (long long)m->threads, m->threads == 1 ? "" : "s", m->n_samples);
     html_put_figure(to, m->median, HTML_SECONDS);
     fputs(", 95 % interval ", to);
     html_put_figure(to, m->low, HTML_SECONDS);

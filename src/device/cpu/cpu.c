@@ -34,6 +34,8 @@ typedef struct cpu_artefact {
     tn__memory memory; /* of arena, scratch and packed constants */
     bool parts_watched; /* what a thread does of a step is counted, or the hook hears of it */
     tn__step_time *times;              /* by step; NULL: no profile */
+    bool times_every;                  /* run; else as tn__turn says */
+    tn__turn turn;
     tn__counters *counters;            /* of the context; NULL: nothing is counted */
     tn__count_sums *sums;              /* by step, with counters */
     tn_profile_row *rows;              /* by step, for the hook; NULL: there is none */
@@ -237,10 +239,10 @@ static tn_error *run_counted(const cpu_artefact *c, const tn__step *s, workspace
 
 /* With times, or the caller's hook. Reading the clock is most of what that costs: a step begins where the one before it ended, unless
  * functions of the caller's lie between them. */
-static tn_error *run_watched(const cpu_artefact *c, workspace *w, int32_t last) {
+static tn_error *run_watched(cpu_artefact *c, workspace *w, int32_t last) {
     const tn__kprogram *p = c->program;
     bool between = c->rows || c->context->should_abort || c->counters;
-    uint64_t start = tn__os_clock_ns();
+    uint64_t start = tn__os_clock_ns(), begin = start;
     for (size_t i = 0; i < p->steps.count; i++) {
         if ((int32_t)i <= last) TN__TRY(tn__context_poll(c->context));
         if (c->rows) tn__hook_begin(&c->hook, &c->rows[i]);
@@ -252,6 +254,7 @@ static tn_error *run_watched(const cpu_artefact *c, workspace *w, int32_t last) 
         if (c->rows) tn__hook_end(&c->hook, &c->rows[i]);
         TN__TRY(e);
     }
+    tn__turn_done(&c->turn, p->steps.count, start - begin);
     return NULL;
 }
 
@@ -265,9 +268,9 @@ static int32_t last_stop(const tn__kprogram *p, tn_tensor *const *in, tn_tensor 
     return last;
 }
 
-static tn_error *run_steps(const cpu_artefact *c, workspace *w, int32_t last) {
+static tn_error *run_steps(cpu_artefact *c, workspace *w, int32_t last) {
     const tn__kprogram *p = c->program;
-    if (c->times || c->rows) return run_watched(c, w, last);
+    if (c->rows || (c->times && (c->times_every || tn__turn_take(&c->turn)))) return run_watched(c, w, last);
     for (size_t i = 0; i < p->steps.count; i++) {
         if ((int32_t)i <= last) TN__TRY(tn__context_poll(c->context));
         TN__TRY(run_step(c, &p->steps.data[i], w));
@@ -313,6 +316,8 @@ static tn_error *watch(cpu_artefact *c, const tn__device_config *config) {
     const tn_allocator *a = &c->context->allocator;
     size_t n = c->program->steps.count + 1;
     if (config->profile && !(c->times = tn__alloc_zero(a, n * sizeof *c->times))) return tn__error_oom();
+    c->times_every = config->profile_every;
+    if (c->times) tn__turn_init(&c->turn);
     if (config->counters && !(c->counters = tn__counters_of(c->context))) return tn__error_oom();
     if (config->counters && !(c->sums = tn__alloc_zero(a, n * sizeof *c->sums))) return tn__error_oom();
     c->parts_watched = config->counters || config->hook.part;
@@ -453,7 +458,8 @@ static void cpu_stats(const tn__artefact *artefact, tn_executable_stats *s) {
 }
 
 static tn_error *cpu_get_profile(const tn__artefact *artefact, tn_profile *profile) {
-    const cpu_artefact *c = (const cpu_artefact *)artefact;
+    cpu_artefact *c = (cpu_artefact *)artefact;
+    if (!profile) tn__turn_reset(&c->turn);
     return c->times ? tn__cpu_profile(c->program, c->times, c->sums, profile) : NULL;
 }
 

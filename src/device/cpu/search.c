@@ -383,7 +383,7 @@ tn_error *tn__cpu_search(const tn__device_config *config, const tn_graph *g, con
             return NULL;
         }
     search s = {.config = config, .own = *config, .graph = g, .a = &config->context->allocator, .cpu = cpu, .table = schedules};
-    s.own.profile = true;
+    s.own.profile = s.own.profile_every = true;
     s.own.counters = false; /* reading them takes longer than many a kernel */
     s.own.cache_dir = NULL;
     s.own.compile_budget_ms = 0;
