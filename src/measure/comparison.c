@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/os_thread.h"
 
 enum { ROUNDS = 25, WARM_CALLS = 2, CALLS_LEAST = 3, CALLS_MOST = 100000 };
 static const double default_seconds = 5;
@@ -56,7 +57,8 @@ static tn_error *run_pairs(const tn_allocator *a, const tn__compare_settings *s,
     double seconds[2], spent = 0, wanted = (s->seconds > 0 ? s->seconds : default_seconds) / rounds;
     for (int warm = 0; warm < WARM_CALLS; warm++)
         for (int side = 0; side < 2; side++) TN__TRY(one_call(sides[side], &seconds[side]));
-    for (int32_t n = 0; s->calls ? n < s->calls : n < CALLS_LEAST || (spent < wanted && n < CALLS_MOST); n++) {
+    uint64_t end = tn__os_clock_ns() + (uint64_t)(wanted * 1e9); /* a sample may be the mean of many calls, and take as many times as long */
+    for (int32_t n = 0; s->calls ? n < s->calls : n < CALLS_LEAST || (spent < wanted && n < CALLS_MOST && tn__os_clock_ns() < end); n++) {
         int first = (int)(tn__random(seed) & 1);
         TN__TRY(one_call(sides[first], &seconds[first]));
         TN__TRY(one_call(sides[!first], &seconds[!first]));
