@@ -44,6 +44,9 @@ kept 1 1e9 1e30 ""
 want 0 " a call, 1 steps" $doctor
 none "memory_bound"
 
+# the program's own threads beside those of a call
+want 0 "1000 busy threads of the program and 1 more of Tenon's" $doctor --threads 2 --own-threads 1000
+
 # more threads than processors that are left to the process
 if [ "$(field processors)" -gt 1 ]; then
     whole=$machine

@@ -46,6 +46,8 @@ static void test_healthy(void **state) {
     doctor_step steps[STEPS];
     doctor_evidence e = healthy(steps);
     expect_only(&e, NULL, NULL);
+    e.own_threads = 1; /* the calling thread works in both */
+    expect_only(&e, NULL, NULL);
 }
 
 static void wait_for_weights(doctor_step *steps, int n) {
@@ -92,6 +94,8 @@ static void test_each_rule(void **state) {
     PLANT(cache_missed, "", e.from_cache = 0);
     PLANT(process_mask, "threads=4", (e.threads = 5, e.placement.processors_online = 16));
     PLANT(threads_over_processors, "threads=4", (e.threads = 5, e.placement.processors_online = 4));
+    PLANT(callers_pool, "threads=3", (e.threads = 4, e.own_threads = 2));
+    PLANT(callers_pool, "threads=1", (e.threads = 2, e.own_threads = 8));
     PLANT(threads_over_cores, "threads=2", e.cores = 2);
     PLANT(threads_over_cores, "threads=3", share_cores(&e, "cores", 3, 3));
     PLANT(container_limit, "threads=2", e.machine.container_cpus = 2.5);
@@ -129,7 +133,7 @@ static void test_each_rule(void **state) {
 #define COUNT(name, what) rules++;
     DOCTOR_RULES(COUNT)
 #undef COUNT
-    assert_int_equal(planted, rules + 12); /* some are planted in several ways */
+    assert_int_equal(planted, rules + 13); /* some are planted in several ways */
 }
 
 /* What is just below the threshold is no fault. */

@@ -14,6 +14,7 @@ typedef struct doctor_settings {
     cli_target target;
     cli_inputs inputs;
     double seconds;
+    int64_t own_threads;
     bool json, apply;
 } doctor_settings;
 
@@ -120,6 +121,7 @@ static int doctor(const char *path, const doctor_settings *s) {
     tn_error *e = cli_context_create(&s->target.limits, &context);
     if (e) return cli_fail_error(e);
     e = doctor_collect(context, path, &s->target, &s->inputs, s->seconds, &evidence);
+    evidence.own_threads = s->own_threads;
     doctor_hint *hints = e ? NULL : doctor_examine(&evidence, &n);
     json_t *list = s->json ? json_array() : NULL;
     if (!e && !s->json) printf("%s: %.4f ms a call, %zu steps\n", path, evidence.run_ns * 1e-6, evidence.n_steps);
@@ -136,6 +138,7 @@ static int doctor(const char *path, const doctor_settings *s) {
 int cli_cmd_doctor(const cli_verb *verb, int argc, char **argv) {
     doctor_settings s = {.inputs = {.scale = -1, .missing_random = true}, .seconds = 2};
     const cli_option options[] = {
+        {"own-threads", CLI_COUNT, &s.own_threads, "N", "threads that your program keeps busy, the calling one included (0: not known)"},
         {"apply", CLI_FLAG, &s.apply, NULL, "try each hint that is an option, and say whether it helped"},
         {"seconds", CLI_REAL, &s.seconds, "S", "time of the measurements, and of each trial (2)"},
         CLI_INPUT_OPTIONS(&s.inputs),

@@ -48,6 +48,7 @@ typedef struct doctor_evidence {
     /* options */
     const char *device, *cpu, *passes_off, *cache, *precision, *affinity, *numa, *layout;
     int64_t threads, max_specialisations; /* threads: those that are used, never 0 */
+    int64_t own_threads;        /* that the program keeps busy besides, the calling one included; 0: not known */
     bool profile;
     /* the model, as it was handed over */
     int64_t open_dims;          /* dimensions of inputs that are no numbers */
@@ -79,12 +80,13 @@ typedef struct doctor_hint {
     R(device_not_cpu,        "the model runs on a device that is not built for speed")                      \
     R(debug_build,           "the library was built with assertions")                                       \
     R(passes_off,            "passes are switched off")                                                     \
-    R(profile_on,            "every step is measured in every call")                                        \
+    R(profile_on,            "steps are measured while nobody asks")                                        \
     R(cpu_not_host,          "code for another processor than this one")                                    \
     R(cache_off,             "compiled code is not kept")                                                   \
     R(cache_missed,          "compiled code was to be kept and was not found again")                        \
     R(process_mask,          "more threads than processors on which the process may run")                   \
     R(threads_over_processors, "more threads than processors")                                              \
+    R(callers_pool,          "the program's own threads and Tenon's, more than processors (`--own-threads`)") \
     R(threads_over_cores,    "more threads than physical cores")                                            \
     R(container_limit,       "more threads than the container may use processors")                          \
     R(threads_do_not_pay,    "one thread is faster than several")                                           \

@@ -70,7 +70,7 @@ static bool passes_off(const doctor_evidence *e, doctor_hint *h) {
 
 static bool profile_on(const doctor_evidence *e, doctor_hint *h) {
     if (!e->profile) return false;
-    put(h->evidence, "profile is on: the clock is read twice for every step of %zu", e->n_steps);
+    put(h->evidence, "profile is on: the clock is read for every step of %zu", e->n_steps);
     put(h->advice, "switch it off where nobody reads the profile");
     put(h->option, "profile=off");
     if (e->run_ns > 0) h->gain = fmin(1, 40.0 * (double)e->n_steps / e->run_ns); /* some 40 ns for a pair */
@@ -118,6 +118,17 @@ static bool threads_over_processors(const doctor_evidence *e, doctor_hint *h) {
     put(h->evidence, "%" PRId64 " threads on %d processors", e->threads, e->machine.processors);
     put(h->advice, "threads that wait for a processor hold up the others; 0 takes what there is");
     put(h->option, "threads=%d", e->machine.processors);
+    return true;
+}
+
+/* The calling thread works in both. */
+static bool callers_pool(const doctor_evidence *e, doctor_hint *h) {
+    int64_t all = e->own_threads + e->threads - 1, left = e->machine.processors - e->own_threads + 1;
+    if (!e->own_threads || e->threads <= 1 || all <= e->machine.processors) return false;
+    put(h->evidence, "%" PRId64 " busy threads of the program and %" PRId64 " more of Tenon's on %d processors", e->own_threads, e->threads - 1,
+        e->machine.processors);
+    put(h->advice, "hand the program's pool over (tn_context_options.thread_pool), so that both share one, or leave Tenon fewer threads");
+    put(h->option, "threads=%" PRId64, left > 1 ? left : 1);
     return true;
 }
 

@@ -62,7 +62,9 @@ static tn_error *call(void *self, double *seconds) {
     side *s = self;
     if (s->is_command) return call_command(s, seconds);
     if (s->batch) return call_model(s, seconds);
-    for (s->batch = 1;; s->batch *= 2) { /* the very first call: how many make a sample */
+    s->batch = 1;
+    TN__TRY(call_model(s, seconds)); /* touches memory and code for the first time: says nothing of the next */
+    for (;; s->batch *= 2) { /* how many calls make a sample */
         TN__TRY(call_model(s, seconds));
         if (*seconds * (double)s->batch >= batch_seconds || s->batch >= BATCH_MOST) return NULL;
     }
