@@ -193,14 +193,14 @@ static void fetch_ahead(emitter *e, const tn__kexpr *x, LLVMValueRef offset) {
     prefetch(e, x->buffer, offset, next, 2);
 }
 
-/* Packed columns of a product whose rows do not stay in the first cache: prefetchers are busy with the rows then, each a stream that misses,
- * and lose this one, which comes from farther away. */
+/* Packed columns of a product whose rows, four or more, do not stay in the first cache: prefetchers are busy with the rows then, each a stream
+ * that misses, and lose this one, which comes from farther away. */
 static void fetch_stream(emitter *e, const tn__kexpr *x, LLVMValueRef offset, int32_t j) {
     const tn__kernel *k = e->k;
     int32_t r = k->n_spatial;
     if (k->n_dims != r + 1 || k->r_lanes || k->j < 0 || k->m < 0 || x->map.stride[k->m]) return;
     int64_t element = tn_dtype_bits(k->buffer_dtype[x->buffer]) / 8, step = x->map.stride[r], column = x->map.stride[k->j];
-    if (step < k->lanes || step * element >= FAR_BYTES || e->rows * k->extent[r] * (int64_t)sizeof(float) < ROWS_BYTES) return;
+    if (e->rows < FEW_ROWS || step < k->lanes || step * element >= FAR_BYTES || e->rows * k->extent[r] * (int64_t)sizeof(float) < ROWS_BYTES) return;
     if (column < step && j * column * element % LINE_BYTES) return; /* the line of the vector before */
     prefetch(e, x->buffer, offset, STEPS_AHEAD * step, 3);
 }
