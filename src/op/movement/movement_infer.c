@@ -377,7 +377,7 @@ tn_error *tn__infer_flatten(tn__infer *c) {
     if (axis == 1) dims[0] = t->dims[0]; /* a symbol passes through */
     else TN__TRY(tn__shape_product(c, t->dims, (int32_t)axis, &dims[0]));
     if (axis == t->rank - 1) dims[1] = t->dims[axis];
-    else TN__TRY(tn__shape_product(c, t->dims + axis, t->rank - (int32_t)axis, &dims[1]));
+    else TN__TRY(tn__shape_product(c, t->rank ? t->dims + axis : NULL, t->rank - (int32_t)axis, &dims[1])); /* a scalar has no dims */
     tn__shape_set(c, 0, t->dtype, 2, dims);
     return NULL;
 }
