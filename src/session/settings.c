@@ -28,6 +28,8 @@ static tn_error *check_topology(const tn_allocator *a, const tn_options *o) {
     return TN__FAIL(a, UNSUPPORTED, "option %s=%s: this build of Tenon has no libhwloc", tn__option_infos[which].name, o->values[which]);
 }
 
+enum { PROFILE_OFF, PROFILE_ON, PROFILE_EVERY, PROFILE_COUNTERS }; /* in the order of options.def */
+
 tn_error *tn__settings_create(tn_context *context, const tn_options *o, tn__settings **out) {
     const tn_allocator *a = &context->allocator;
     const char *name = o->values[TN__OPTION_device];
@@ -56,7 +58,7 @@ tn_error *tn__settings_create(tn_context *context, const tn_options *o, tn__sett
     bool winograd = !strcmp(o->values[TN__OPTION_winograd], "auto");
     static const char *const modes[] = {"ignore", "use", "require", "record"}; /* by tn__tuning_mode */
     const char *tuning = o->values[TN__OPTION_tuning], *tuning_file = o->values[TN__OPTION_tuning_file];
-    int mode = 0;
+    int mode = 0, profile = (int)tn__options_choice(o, TN__OPTION_profile);
     while (strcmp(modes[mode], tuning)) mode++;
     s->config = (tn__device_config){.context = context, .threads = (int32_t)threads,
                                     .portable = !strcmp(o->values[TN__OPTION_determinism], "portable"),
@@ -70,9 +72,7 @@ tn_error *tn__settings_create(tn_context *context, const tn_options *o, tn__sett
                                     .memory_limit = (uint64_t)tn__options_int(o, TN__OPTION_memory_limit),
                                     .small_pages = !strcmp(o->values[TN__OPTION_huge_pages], "off"),
                                     .compile_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_compile_budget_ms),
-                                    .profile = strcmp(o->values[TN__OPTION_profile], "off") != 0,
-                                    .profile_every = strcmp(o->values[TN__OPTION_profile], "on") != 0,
-                                    .counters = !strcmp(o->values[TN__OPTION_profile], "counters"),
+                                    .profile = profile != PROFILE_OFF, .profile_every = profile > PROFILE_ON, .counters = profile == PROFILE_COUNTERS,
                                     .cache_max_bytes = (uint64_t)tn__options_int(o, TN__OPTION_cache_max_bytes), .hook = o->hook,
                                     .log = logger_of(context, o), .tuning = (tn__tuning_mode)mode,
                                     .tuning_budget_ms = (uint64_t)tn__options_int(o, TN__OPTION_tuning_budget_ms)};
